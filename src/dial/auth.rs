@@ -50,6 +50,8 @@ pub(super) struct LoginOffer<'a> {
     pub(super) can_bind: bool,
     /// The mechanism of the last login.
     pub(super) before: Option<Mechanism>,
+    /// True if the server offered the same then as now: a better mechanism than `before` did not work.
+    pub(super) is_known: bool,
 }
 
 /// The reason why there is no mechanism to log in by.
@@ -124,7 +126,8 @@ impl LoginOffer<'_> {
                 values: "\"xoauth2\" or \"oauthbearer\"",
             }),
             Auth::Token => self
-                .best_of(&TOKENS)
+                .proven(&TOKENS)
+                .or_else(|| self.best_of(&TOKENS))
                 .ok_or_else(|| self.lacks("a login by token (XOAUTH2, OAUTHBEARER)")),
         }
         .map(Some)
@@ -134,6 +137,9 @@ impl LoginOffer<'_> {
     /// the middle can remove the better ones from the offer.
     fn automatic(&self) -> Result<Mechanism, NoMechanism> {
         let best = self.best_of(&self.acceptable());
+        if let Some(proven) = self.proven(&self.acceptable()) {
+            return Ok(proven);
+        }
         match (best, self.before) {
             (Some(best), Some(before)) if self.is_weaker(best, before) => {
                 Err(NoMechanism::Weaker { best, before })
@@ -146,15 +152,61 @@ impl LoginOffer<'_> {
         }
     }
 
-    /// Returns true if `now` shows more of the password than `before`. Under TLS a digest is not
-    /// stronger than PLAIN. A login without a password (EXTERNAL) says nothing about how to protect
-    /// one.
+    /// Returns the mechanism of the last login, if one that shows as little and would be preferred did not
+    /// work then.
+    fn proven(&self, wanted: &[Mechanism]) -> Option<Mechanism> {
+        let best = self.best_of(wanted)?;
+        self.before.filter(|before| {
+            self.is_known
+                && wanted.contains(before)
+                && self.has(*before)
+                && self.strength(*before) == self.strength(best)
+        })
+    }
+
+    /// Returns true if `now` shows more of the password than `before`. A login without a password (EXTERNAL)
+    /// says nothing about how to protect one.
     fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
-        let strength = |mechanism: Mechanism| match mechanism.strength() {
+        before.needs_secret() && self.strength(now) < self.strength(before)
+    }
+
+    /// Returns the strength of a mechanism on this connection. Under TLS a digest is not stronger than PLAIN.
+    fn strength(&self, mechanism: Mechanism) -> Strength {
+        match mechanism.strength() {
             Strength::Digested if self.visibility == Visibility::Encrypted => Strength::Shown,
             strength => strength,
+        }
+    }
+
+    /// Returns the mechanism to try after one that did not work, although nothing was said against user and
+    /// password.
+    pub(super) fn after(
+        &self,
+        failed: &[Mechanism],
+        fault: MechanismFault,
+        auth: Auth,
+    ) -> NextStep {
+        let Some(last) = failed.last() else {
+            return NextStep::None;
         };
-        before.needs_secret() && strength(now) < strength(before)
+        let wanted = match auth {
+            Auth::Auto | Auth::Named(_) => self.acceptable(),
+            Auth::Token => TOKENS.to_vec(),
+            Auth::NotNeeded => return NextStep::None,
+        };
+        // A server that answers in a wrong way may be an impostor, whose next attempt is not for free.
+        let is_invalid = fault == MechanismFault::Answers && last.proves_server();
+        let is_free = !matches!(auth, Auth::Named(_)) && !is_invalid;
+        let mut others = wanted.into_iter().filter(|other| {
+            let may_work = fault != MechanismFault::Auth || !other.is_sasl();
+            let was_tried = failed.contains(other) || failed.contains(&other.bare());
+            !was_tried && may_work && self.has(*other)
+        });
+        match others.next() {
+            Some(other) if self.is_weaker(other, *last) || !is_free => NextStep::Allow(other),
+            Some(other) => NextStep::Try(other),
+            None => NextStep::None,
+        }
     }
 
     /// The mechanisms that `auto` may use, the best first. Under TLS a digest (CRAM-MD5) gains
@@ -212,6 +264,28 @@ impl LoginOffer<'_> {
     }
 }
 
+/// The fault of a mechanism that did not work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MechanismFault {
+    /// The server answers with something else than challenges of this mechanism.
+    Answers,
+    /// The server has no command AUTH.
+    Auth,
+    /// The server does not have this mechanism, or not for this user.
+    Itself,
+}
+
+/// The step after a mechanism that did not work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NextStep {
+    /// There is none.
+    None,
+    /// Only the user can allow this mechanism, because it shows more of the password.
+    Allow(Mechanism),
+    /// This mechanism shows no more of the password.
+    Try(Mechanism),
+}
+
 const TOKENS: [Mechanism; 2] = [Mechanism::OAuthBearer, Mechanism::XOAuth2];
 
 #[cfg(test)]
@@ -226,6 +300,7 @@ mod tests {
             visibility,
             can_bind,
             before: None,
+            is_known: false,
         };
         offer.choose(auth).ok().flatten()
     }
@@ -286,6 +361,7 @@ mod tests {
                 visibility,
                 can_bind: true,
                 before: Some(before),
+                is_known: false,
             };
             let chosen = offer.choose(Auth::Auto);
             assert_eq!(chosen.is_ok(), is_taken, "{before} {sasl}");
@@ -331,6 +407,7 @@ mod tests {
             visibility: Encrypted,
             can_bind: false,
             before: None,
+            is_known: false,
         };
         assert_eq!(offer.choose(Auth::Named(CramMd5)), Ok(Some(CramMd5)));
     }
@@ -354,5 +431,111 @@ mod tests {
         assert!(!Auth::NotNeeded.needs_secret());
         assert!(!Auth::Named(Mechanism::External).needs_secret());
         assert!(Auth::Auto.needs_secret() && Auth::Token.needs_secret());
+    }
+
+    #[test]
+    fn a_better_mechanism_that_did_not_work_is_not_tried_again() {
+        use Mechanism::*;
+        use Visibility::{Encrypted, ThisMachine};
+        for (auth, before, sasl, visibility, chosen) in [
+            (Auth::Auto, User, "PLAIN", Encrypted, User),
+            (
+                Auth::Auto,
+                ScramSha1,
+                "SCRAM-SHA-256 SCRAM-SHA-1",
+                Encrypted,
+                ScramSha1,
+            ),
+            (
+                Auth::Token,
+                XOAuth2,
+                "XOAUTH2 OAUTHBEARER",
+                Encrypted,
+                XOAuth2,
+            ),
+            // A stronger one is.
+            (Auth::Auto, User, "PLAIN SCRAM-SHA-1", Encrypted, ScramSha1),
+            (Auth::Auto, Plain, "PLAIN CRAM-MD5", ThisMachine, CramMd5),
+            (Auth::Auto, External, "PLAIN", Encrypted, Plain),
+        ] {
+            let mut capabilities = Capabilities::announced();
+            capabilities.add(format!("SASL {sasl}").as_bytes());
+            let offer = LoginOffer {
+                capabilities: &capabilities,
+                visibility,
+                can_bind: false,
+                before: Some(before),
+                is_known: true,
+            };
+            assert_eq!(offer.choose(auth), Ok(Some(chosen)), "{before} {sasl}");
+        }
+    }
+
+    #[test]
+    fn the_next_step_never_shows_more_by_itself() {
+        use Mechanism::*;
+        use MechanismFault::{Answers, Auth as NoAuth, Itself};
+        use Visibility::{Encrypted, Public, ThisMachine};
+        for (failed, fault, sasl, visibility, next) in [
+            (Plain, NoAuth, "PLAIN", Encrypted, NextStep::Try(User)),
+            (Plain, Itself, "PLAIN", Encrypted, NextStep::Try(User)),
+            (
+                ScramSha256,
+                Itself,
+                "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN",
+                Encrypted,
+                NextStep::Try(ScramSha1),
+            ),
+            (
+                ScramSha1,
+                Itself,
+                "SCRAM-SHA-1 PLAIN",
+                Encrypted,
+                NextStep::Allow(Plain),
+            ),
+            (
+                ScramSha1,
+                NoAuth,
+                "SCRAM-SHA-1 PLAIN",
+                Encrypted,
+                NextStep::Allow(User),
+            ),
+            (
+                CramMd5,
+                Itself,
+                "CRAM-MD5 PLAIN",
+                ThisMachine,
+                NextStep::Allow(Plain),
+            ),
+            (CramMd5, Itself, "CRAM-MD5 PLAIN", Public, NextStep::None),
+            (
+                ScramSha256,
+                Answers,
+                "SCRAM-SHA-256 SCRAM-SHA-1",
+                Encrypted,
+                NextStep::Allow(ScramSha1),
+            ),
+            (User, Itself, "", Encrypted, NextStep::None),
+        ] {
+            let mut capabilities = Capabilities::announced();
+            capabilities.add(format!("SASL {sasl}").as_bytes());
+            let offer = LoginOffer {
+                capabilities: &capabilities,
+                visibility,
+                can_bind: false,
+                before: None,
+                is_known: false,
+            };
+            assert_eq!(
+                offer.after(&[failed], fault, Auth::Auto),
+                next,
+                "{failed} {sasl}"
+            );
+            let named = offer.after(&[failed], fault, Auth::Named(failed));
+            assert!(
+                !matches!(named, NextStep::Try(_)),
+                "{failed} was chosen by the user"
+            );
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The reasons why there is no session, the exit status that this leads to, and what the user can
 //! do.
 
-use super::auth::NoMechanism;
+use super::auth::{MechanismFault, NextStep, NoMechanism};
 use crate::exit::Exit;
 use crate::net::{self, tls};
 use crate::pop3::{self, Mechanism, RefusalCause, RefusedStep, ResponseCode};
@@ -26,6 +26,8 @@ pub(crate) enum Error {
         mechanism: Option<Mechanism>,
         /// The history of this login.
         history: LoginHistory,
+        /// The next step if the mechanism is at fault.
+        next: NextStep,
         /// The error of the session.
         source: pop3::Error,
     },
@@ -92,6 +94,15 @@ impl Error {
         match self {
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.hint(),
             Self::Login {
+                mechanism: Some(failed),
+                next: NextStep::Allow(other) | NextStep::Try(other),
+                ..
+            } => Some(format!(
+                "The server offers {failed} but may not support it. If it may have the password, \
+                 set auth = \"{}\"",
+                other.name().to_ascii_lowercase()
+            )),
+            Self::Login {
                 mechanism,
                 history,
                 source,
@@ -125,6 +136,18 @@ impl Error {
         }
     }
 
+    /// Returns the mechanism that can be tried next without showing more of the password.
+    pub(super) fn next_mechanism(&self) -> Option<(Mechanism, Mechanism)> {
+        match self {
+            Self::Login {
+                mechanism: Some(failed),
+                next: NextStep::Try(next),
+                ..
+            } => Some((*failed, *next)),
+            _ => None,
+        }
+    }
+
     /// Returns true if the server answered a login in a way that does not fit its profile.
     pub(super) fn contradicts_memory(&self) -> bool {
         let Self::Login { source, .. } = self else {
@@ -151,10 +174,27 @@ impl Error {
         matches!(
             self,
             Self::Login {
-                source: pop3::Error::Unbound { .. },
+                source: pop3::Error::Unbound { .. } | pop3::Error::UnboundByClosing { .. },
                 ..
             }
         )
+    }
+}
+
+/// Returns the fault of a mechanism if a login failed because of it, and not because of user and password.
+pub(super) fn mechanism_fault(source: &pop3::Error, failed: Mechanism) -> Option<MechanismFault> {
+    match source {
+        pop3::Error::Exchange { .. } => Some(MechanismFault::Answers),
+        pop3::Error::RefusedUnproven { .. } => Some(MechanismFault::Itself),
+        pop3::Error::Refused { refusal, .. } | pop3::Error::RefusedAt { refusal, .. }
+            if refusal.is_of_command() =>
+        {
+            Some(match failed.is_sasl() && !refusal.is_of_mechanism() {
+                true => MechanismFault::Auth,
+                false => MechanismFault::Itself,
+            })
+        }
+        _ => None,
     }
 }
 
@@ -236,6 +276,7 @@ mod tests {
             user: "joe".to_owned(),
             mechanism: Some(mechanism),
             history,
+            next: NextStep::None,
             source: pop3::Error::Refused {
                 command: "the password".to_owned(),
                 refusal: refusal(line),
@@ -327,6 +368,7 @@ mod tests {
             user: "joe".to_owned(),
             mechanism: Some(Mechanism::ScramSha256Plus),
             history: LoginHistory::Worked,
+            next: NextStep::None,
             source: pop3::Error::RefusedAt {
                 mechanism: Mechanism::ScramSha256Plus,
                 said: "channel-bindings-dont-match".into(),

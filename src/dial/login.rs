@@ -3,7 +3,8 @@
 
 use std::io::{Read, Write};
 
-use super::auth::{Auth, LoginOffer, Visibility};
+use super::auth::{Auth, LoginOffer, NextStep, Visibility};
+use super::error::mechanism_fault;
 use super::{DialOptions, DialStep, Error, LoginHistory, Security};
 use crate::moment::Moment;
 use crate::os::secret::Secret;
@@ -28,6 +29,14 @@ pub(super) struct LoginAttempts<'a, O> {
     pub(super) open: O,
 }
 
+/// The way in which a login is attempted.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    binding: Binding,
+    /// The mechanism that did not work, and the one to use instead.
+    instead: Option<(Mechanism, Mechanism)>,
+}
+
 /// The treatment of a login that both ends can bind to the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Binding {
@@ -47,18 +56,32 @@ where
     /// - without hints, if it breaks off or falls silent where a hint was relied on or commands were
     ///   pipelined;
     /// - without CAPA, if it breaks off there;
-    /// - with an unbound login, if it offers a bound one and does not understand it.
+    /// - with an unbound login, if it offers a bound one and does not understand it;
+    /// - by another mechanism that shows no more of the password, if it offers one and does not support it.
     ///
     /// # Errors
     /// There is no connection, or no login.
     pub(super) fn log_in(&self, hints: &SessionHints) -> Result<Transaction<S>, Error> {
         let hints = &self.usable(hints);
-        match self.attempt(hints, binding(hints)) {
-            Err(error) if error.is_unbound() && self.may_go_unbound(hints) => {
-                self.attempt(hints, Binding::Refused)
-            }
-            attempted => attempted,
+        let mut how = Attempt {
+            binding: binding(hints),
+            instead: None,
+        };
+        let mut attempted = self.attempt(hints, how);
+        if let Err(error) = &attempted
+            && error.is_unbound()
+            && self.may_go_unbound(hints)
+        {
+            how.binding = Binding::Refused;
+            attempted = self.attempt(hints, how);
         }
+        if let Err(error) = &attempted
+            && let Some(instead) = error.next_mechanism()
+        {
+            how.instead = Some(instead);
+            attempted = self.attempt(hints, how);
+        }
+        attempted
     }
 
     /// Returns the hints without a profile that is too old, or that was read from a channel on
@@ -83,8 +106,8 @@ where
         self.options.auth != Auth::Auto || !hints.login.is_some_and(Mechanism::is_bound)
     }
 
-    fn attempt(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
-        match self.log_in_once(hints, binding) {
+    fn attempt(&self, hints: &SessionHints, how: Attempt) -> Result<Transaction<S>, Error> {
+        match self.log_in_once(hints, how) {
             Err(error) if hints.relied_on_memory() && error.contradicts_memory() => {
                 let mut pipelining = Pipelining::AfterLogin;
                 if hints.pipelining_log.was_used() {
@@ -103,7 +126,7 @@ where
                     pipelining: hints.pipelining.min(pipelining),
                     ..hints.clone()
                 };
-                self.log_in_once(&from_scratch, binding)
+                self.log_in_once(&from_scratch, how)
             }
             // fetchmail's FAQ (R11) knows servers that hang up at CAPA. Without capabilities only
             // USER is left. If an earlier login used SASL, an attacker may have cut the connection
@@ -113,18 +136,18 @@ where
                     profile: Some(ServerProfile::CapaUnsupported),
                     ..hints.clone()
                 };
-                self.log_in_once(&without_capa, binding)
+                self.log_in_once(&without_capa, how)
             }
             attempted => attempted,
         }
     }
 
-    fn log_in_once(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
+    fn log_in_once(&self, hints: &SessionHints, how: Attempt) -> Result<Transaction<S>, Error> {
         let GreetedSession {
             mut session,
             end_point,
         } = (self.open)(hints)?;
-        let end_point = end_point.filter(|_| binding == Binding::Wanted);
+        let end_point = end_point.filter(|_| how.binding == Binding::Wanted);
         let capabilities = session
             .capabilities()
             .map_err(|source| self.failed_at_capabilities(source))?
@@ -135,14 +158,18 @@ where
             visibility: self.visibility(),
             can_bind: end_point.is_some(),
             before: hints.login,
+            is_known: hints.profile.is_some(),
         };
         let user = &self.options.user;
-        let chosen = offer
-            .choose(self.options.auth)
-            .map_err(|source| Error::NoMechanism {
-                user: user.clone(),
-                source,
-            })?;
+        let chosen = match how.instead {
+            Some((_, instead)) => Some(instead),
+            None => offer
+                .choose(self.options.auth)
+                .map_err(|source| Error::NoMechanism {
+                    user: user.clone(),
+                    source,
+                })?,
+        };
         (self.watcher)(DialStep::Chosen(chosen));
         let credentials = Credentials {
             user,
@@ -162,8 +189,31 @@ where
             } else {
                 LoginHistory::Unknown
             },
+            next: self.next_step(&offer, how, chosen, &source),
             source,
         })
+    }
+
+    /// Returns the step after a failure of the mechanism. Only one more mechanism is tried by itself.
+    fn next_step(
+        &self,
+        offer: &LoginOffer<'_>,
+        how: Attempt,
+        chosen: Option<Mechanism>,
+        source: &pop3::Error,
+    ) -> NextStep {
+        let Some((failed, fault)) =
+            chosen.and_then(|failed| Some((failed, mechanism_fault(source, failed)?)))
+        else {
+            return NextStep::None;
+        };
+        match how.instead {
+            None => offer.after(&[failed], fault, self.options.auth),
+            Some((first, _)) => match offer.after(&[first, failed], fault, self.options.auth) {
+                NextStep::Try(other) => NextStep::Allow(other),
+                next => next,
+            },
+        }
     }
 
     fn visibility(&self) -> Visibility {
@@ -382,6 +432,43 @@ mod tests {
         let error = login.log_in(&hints).err().expect("the login is refused");
         assert!(error.is_unbound(), "{error}");
         assert_eq!(attempts.take(), [Some(Mechanism::ScramSha256Plus)]);
+    }
+
+    const OFFERS_PLAIN: &str = "S: +OK\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .\n";
+    const PLAIN: &str = "C: AUTH PLAIN AGpvZQBwdw==\n";
+
+    #[test]
+    fn a_server_without_auth_gets_user_and_pass() {
+        let by_user = "C: USER joe\nS: +OK\nC: PASS pw\nS: +OK\nC: CAPA\nS: +OK\nS: .";
+        // Without its initial response, too.
+        let refused =
+            format!("{PLAIN}S: -ERR unknown command\nC: AUTH PLAIN\nS: -ERR unknown command");
+        let scripts = [
+            &*format!("{OFFERS_PLAIN}{refused}"),
+            &format!("{OFFERS_PLAIN}{by_user}"),
+        ];
+        let session = log_in(&tls(), &SessionHints::default(), &scripts);
+        let session = session.expect("the second attempt works");
+        assert_eq!(session.login(), Some(Mechanism::User));
+
+        // A run that remembers it does so at once.
+        let hints = SessionHints {
+            login: Some(Mechanism::User),
+            ..remembered("SASL PLAIN", "")
+        };
+        log_in(&tls(), &hints, &[&format!("{OFFERS_PLAIN}{by_user}")]).expect("joe is logged in");
+    }
+
+    #[test]
+    fn a_mechanism_of_the_user_is_not_replaced_but_another_is_named() {
+        let named = options(Security::Tls, Auth::Named(Mechanism::Plain));
+        let refused =
+            format!("{PLAIN}S: -ERR not implemented\nC: AUTH PLAIN\nS: -ERR not implemented");
+        let script = format!("{OFFERS_PLAIN}{refused}");
+        let error = log_in(&named, &SessionHints::default(), &[&script]);
+        let hint = error.err().and_then(|error| error.hint());
+        let hint = hint.expect("there is a hint");
+        assert!(hint.ends_with("set auth = \"user\""), "{hint}");
     }
 
     #[test]

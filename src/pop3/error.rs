@@ -107,6 +107,14 @@ pub enum Error {
         /// The server's final reply.
         refusal: Refusal,
     },
+    /// The server refused a login before it saw a proof of the password, so the password cannot be the reason.
+    #[error("the server refused the login (AUTH {mechanism}) before it saw a proof{refusal}")]
+    RefusedUnproven {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// The server's reply.
+        refusal: Refusal,
+    },
     /// The server exceeded a limit.
     #[error("the server sent {0} longer than mailpull accepts")]
     TooLong(&'static str),
@@ -132,6 +140,15 @@ pub enum Error {
         mechanism: Mechanism,
         /// The server's reply.
         refusal: Refusal,
+    },
+    /// The server closes the connection at a login that is bound to it, before it has seen any proof.
+    #[error(
+        "the server offers {mechanism}, but closes the connection when such a login begins; earlier \
+         logins were bound, so somebody may be intercepting the connection"
+    )]
+    UnboundByClosing {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
     },
     /// The server let the user in without having proved that it knows the password.
     #[error(
@@ -181,6 +198,13 @@ impl Error {
         }
     }
 
+    pub(super) fn not_pop3(waiting_for: &str, line: &[u8]) -> Self {
+        Self::NotPop3 {
+            waiting_for: waiting_for.to_owned(),
+            line: ServerText::new(line),
+        }
+    }
+
     /// Returns the error for a reply that is not the one a command waits for.
     pub(super) fn unexpected(command: impl Into<String>, status: Status) -> Self {
         let command = command.into();
@@ -205,7 +229,9 @@ impl Error {
     /// The server's reply if it refused something.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. } => Some(refusal),
+            Self::Refused { refusal, .. }
+            | Self::RefusedAt { refusal, .. }
+            | Self::RefusedUnproven { refusal, .. } => Some(refusal),
             _ => None,
         }
     }
@@ -219,7 +245,7 @@ impl Error {
             Self::TooSlow { .. } => {
                 Some("Run mailpull again: it continues where this run stopped".to_owned())
             }
-            Self::Unbound { mechanism, .. } => {
+            Self::Unbound { mechanism, .. } | Self::UnboundByClosing { mechanism } => {
                 let bare = mechanism.bare().name().to_ascii_lowercase();
                 Some(format!(
                     "If the server has changed, accept that once: mailpull fetch -o auth={bare} ACCOUNT"
@@ -240,11 +266,14 @@ impl Error {
             | Self::Io { .. }
             | Self::NoMemory(_)
             | Self::TooSlow { .. } => Exit::Temporary,
-            Self::Lacks(_) | Self::NoUniqueIds(_) | Self::Unbound { .. } => Exit::Unavailable,
+            Self::Lacks(_)
+            | Self::NoUniqueIds(_)
+            | Self::Unbound { .. }
+            | Self::UnboundByClosing { .. } => Exit::Unavailable,
             Self::ListingRefused { refusal, .. } => refusal.exit_at(RefusedStep::Listing),
-            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. } => {
-                refusal.exit_at(RefusedStep::Greeting)
-            }
+            Self::Refused { refusal, .. }
+            | Self::RefusedAt { refusal, .. }
+            | Self::RefusedUnproven { refusal, .. } => refusal.exit_at(RefusedStep::Greeting),
             Self::UnusableCredentials { .. } => Exit::Configuration,
             _ => Exit::Protocol,
         }

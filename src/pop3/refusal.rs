@@ -128,6 +128,13 @@ impl Refusal {
         self.cause() == Some(RefusalCause::Command)
     }
 
+    /// Returns true if the server says that it does not know the mechanism of a login, while it knows AUTH.
+    pub fn is_of_mechanism(&self) -> bool {
+        let text = self.text.to_comparable();
+        let words = ["mechanism", "type", "method", "scheme"];
+        self.is_of_command() && words.iter().any(|word| text.contains(word))
+    }
+
     /// Returns true if the server may not know the command, or not in this form.
     pub fn may_be_of_command(&self) -> bool {
         matches!(self.cause(), Some(RefusalCause::Command) | None)

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use super::Error;
 use super::authorization::Authorization;
 use super::command::Command;
+use super::refusal::Refusal;
 use super::reply::Status;
 use crate::hidden;
 use crate::limits;
@@ -30,13 +31,20 @@ impl<S: Read + Write> Authorization<S> {
         let first = exchange.first().map_err(wrong)?;
         self.run_exchange(mechanism, &mut exchange, first)
             .map_err(|error| match error {
+                // The login process of Dovecot 2.4.1 dies of a binding that it does not know.
+                error if mechanism.is_bound() && exchange.has_only_begun() && error.is_closed() => {
+                    Error::UnboundByClosing { mechanism }
+                }
                 // The server has not seen any proof yet, so the password cannot be what it refuses.
                 Error::Refused { refusal, .. } | Error::RefusedAt { refusal, .. }
-                    if mechanism.is_bound()
+                    if mechanism.is_scram()
                         && exchange.has_only_begun()
                         && !refusal.is_of_server() =>
                 {
-                    Error::Unbound { mechanism, refusal }
+                    match mechanism.is_bound() {
+                        true => Error::Unbound { mechanism, refusal },
+                        false => Error::RefusedUnproven { mechanism, refusal },
+                    }
                 }
                 error => error,
             })
@@ -48,39 +56,38 @@ impl<S: Read + Write> Authorization<S> {
         exchange: &mut Exchange,
         first: Option<Response>,
     ) -> Result<(), Error> {
-        // Office 365 refuses an XOAUTH2 token in the line of AUTH and accepts it on a line of its
-        // own.
-        let mut token = first.clone().filter(|_| mechanism.takes_token());
-        // Some servers ignore PLAIN's initial response and answer with an empty challenge.
-        let mut ignored = first.clone().filter(|_| mechanism == Mechanism::Plain);
-        let mut unsent = self.begin_exchange(mechanism, first, exchange)?;
+        let mut unsent = self.begin_exchange(mechanism, first.clone(), exchange)?;
+        // What the server may have ignored or refused only because it came in the line of AUTH.
+        let mut initial = first.filter(|_| unsent.is_none());
         loop {
+            let is_all_sent = exchange.is_over() && unsent.is_none();
             let challenge = match self.wire.reply()? {
                 Status::Continue(challenge) => challenge,
-                Status::Positive(_) => {
-                    return check_end(mechanism, exchange, unsent.is_none());
-                }
+                // Exchange and others begin their prompts like this.
+                Status::Positive(_) if mechanism.ignores_prompts() && !is_all_sent => Vec::new(),
+                Status::Positive(_) => return check_end(mechanism, is_all_sent),
                 Status::Negative(refusal) => {
-                    // With a response code the server says that the token itself is refused.
-                    token = token.filter(|_| unsent.is_none() && refusal.code.is_none());
+                    let is_of_form = may_be_of_form(mechanism, &refusal);
+                    let initial = initial.take().filter(|_| is_of_form);
                     let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
-                    if token.is_none() || !self.retry_without_response(mechanism)? {
+                    if initial.is_none() || !self.retry_without_response(mechanism)? {
                         return Err(self.explain_refusal(refused)?);
                     }
-                    unsent = token.take();
+                    unsent = initial;
                     continue;
                 }
             };
-            token = None;
-            let answered = match (unsent.take(), ignored.take()) {
-                // This challenge only asks for the first response, but it must be a valid one.
-                (Some(first), _) => sasl::decoded(&challenge).map(|_| first),
-                (None, Some(first)) if challenge.is_empty() => match self.wire.awaited() {
+            let asks_again = challenge.is_empty() || mechanism.ignores_prompts();
+            let ignored = initial.take().filter(|_| asks_again);
+            let answered = match (unsent.take(), ignored) {
+                // This challenge only asks for the first response, whatever it says.
+                (Some(first), _) => Ok(first),
+                (None, Some(first)) => match self.wire.awaited() {
                     None => Ok(first),
                     // The next command was taken for the response: what it does now is unknown.
                     Some(_) => return Err(Error::OutOfStep(login_by(mechanism))),
                 },
-                (None, _) => exchange.answer(&challenge),
+                (None, None) => exchange.answer(&challenge),
             };
             match answered {
                 Ok(response) => {
@@ -179,14 +186,21 @@ impl<S: Read + Write> Authorization<S> {
 
 /// Accepts a positive reply only if the exchange has come to its end. Otherwise an impostor could
 /// skip the step in which the server proves that it knows the password.
-fn check_end(mechanism: Mechanism, exchange: &Exchange, is_all_sent: bool) -> Result<(), Error> {
-    if exchange.is_over() && is_all_sent {
+fn check_end(mechanism: Mechanism, is_all_sent: bool) -> Result<(), Error> {
+    if is_all_sent {
         Ok(())
     } else if mechanism.proves_server() {
         Err(Error::in_exchange(mechanism, ExchangeFault::Unproven))
     } else {
         Err(Error::OutOfStep(login_by(mechanism)))
     }
+}
+
+/// Returns true if a server may have refused an initial response because of its form. RFC 1734 has no initial
+/// response, and some servers have less room for it than RFC 5034 demands. Office 365 refuses an XOAUTH2
+/// token in the line of AUTH without saying why, and accepts it on a line of its own.
+fn may_be_of_form(mechanism: Mechanism, refusal: &Refusal) -> bool {
+    refusal.code.is_none() && (mechanism.takes_token() || refusal.is_of_command())
 }
 
 fn login_by(mechanism: Mechanism) -> String {

@@ -204,7 +204,10 @@ impl<S: Read + Write> Wire<S> {
             self.skip_words();
         }
         // Among several replies, such a line shows that the server does not support pipelining.
-        self.stray.words &= commands.len() == 1 && self.unanswered.is_empty();
+        // What the server says about encryption must be clear.
+        self.stray.words &= self.unanswered.is_empty()
+            && commands.len() == 1
+            && !matches!(commands, [Command::Stls]);
         // Enough room for everything: a vector that grows leaves copies of a password in freed
         // memory.
         let room = commands.iter().map(Command::room).sum();
@@ -270,10 +273,7 @@ impl<S: Read + Write> Wire<S> {
                 self.stray.words = true;
                 Ok(status)
             }
-            Ok(Status::Continue(_)) | Err(_) => Err(Error::NotPop3 {
-                waiting_for: what.into(),
-                line: ServerText::new(&first),
-            }),
+            Ok(Status::Continue(_)) | Err(_) => Err(Error::not_pop3(what, &first)),
         }
     }
 
@@ -300,7 +300,12 @@ impl<S: Read + Write> Wire<S> {
             if !self.stray.cover(&line) {
                 break;
             }
-            line = self.line(&command.shown)?;
+            line = match self.line(&command.shown) {
+                Err(error) if self.stray.words && (error.is_closed() || error.is_timeout()) => {
+                    return Err(Error::not_pop3(&command.shown, &line));
+                }
+                next => next?,
+            };
         }
         self.stray.empty = true;
         self.stray.words = false;
@@ -340,10 +345,7 @@ impl<S: Read + Write> Wire<S> {
                 _ => trace(Direction::Server, &ServerText::new(&line)),
             }
         }
-        status.ok_or_else(|| Error::NotPop3 {
-            waiting_for: waiting_for.into(),
-            line: ServerText::new(&line),
-        })
+        status.ok_or_else(|| Error::not_pop3(waiting_for, &line))
     }
 
     /// Appends the next piece of the multi-line response to `out`. Returns the number of octets

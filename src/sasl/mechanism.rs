@@ -110,6 +110,11 @@ impl Mechanism {
         }
     }
 
+    /// Returns true if the challenges of the server are only prompts: some servers send them in clear text.
+    pub fn ignores_prompts(self) -> bool {
+        matches!(self, Self::Login | Self::Plain)
+    }
+
     /// Returns true if it is a SASL mechanism, which servers announce by its name.
     pub fn is_sasl(self) -> bool {
         !matches!(self, Self::Apop | Self::User)

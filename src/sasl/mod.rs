@@ -166,7 +166,10 @@ impl Exchange {
     /// # Errors
     /// The exchange ends here.
     pub(crate) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
-        let challenge = decoded(challenge)?;
+        let challenge = match self.mechanism.ignores_prompts() {
+            true => Zeroizing::default(),
+            false => decoded(challenge)?,
+        };
         // RFC 7628 section 3.2.2: the only challenge of OAUTHBEARER and XOAUTH2 explains a refusal,
         // in JSON.
         if self.mechanism.takes_token() {
@@ -215,8 +218,12 @@ impl Exchange {
                 said
             }
             (Method::Cram(owned), challenge) => {
-                self.is_over = true;
                 let challenge = challenge.unwrap_or_default();
+                // The answer to it would be the same each time, and could be used by others.
+                if challenge.is_empty() {
+                    return Err(ExchangeFault::Challenge("the challenge is empty".into()));
+                }
+                self.is_over = true;
                 cram::response(&owned.user, &owned.secret, challenge)
             }
             (Method::Digest(owned, stage), challenge) => {

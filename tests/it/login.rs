@@ -108,7 +108,7 @@ fn a_bare_plus_is_a_continuation_unlike_other_answers() {
     sandbox.fetch().succeeds().is_silent();
     server.finish();
 
-    for (answer, status) in [("+OK", 76), ("-ERR no", 77), ("334 go on", 76)] {
+    for (answer, status) in [("-ERR no", 77), ("334 go on", 76)] {
         let login = format!("C: AUTH PLAIN\nS: {answer}");
         let server = Script::new([greeting(&["SASL PLAIN"]), login].concat()).serve();
         let sandbox = Sandbox::with_work(server.address(), &format!("password = '{password}'"));
@@ -391,4 +391,57 @@ fn a_secret_repeated_by_the_server_is_masked() {
         outcome.never_says(PLAIN).stderr_has("(hidden)");
         server.finish();
     }
+}
+
+#[test]
+fn a_server_that_lacks_the_announced_auth_gets_user_and_pass() {
+    let refused = format!(
+        "C: AUTH PLAIN {PLAIN}
+         S: -ERR Unknown command: AUTH
+         C: AUTH PLAIN
+         S: -ERR Unknown command: AUTH"
+    );
+    let by_user = "
+        C: USER joe
+        S: +OK
+        C: PASS open sesame
+        S: +OK
+        C: CAPA
+        S: +OK
+        S: SASL PLAIN
+        S: .
+        C: UIDL
+        S: +OK
+        S: .
+        C: LIST
+        S: +OK
+        S: .
+        C: QUIT";
+    let greeting = greeting(&["SASL PLAIN"]);
+    let server = Script::new([&greeting, &*refused].concat())
+        .then([&greeting, by_user].concat())
+        // What was learned is remembered.
+        .then([&greeting, by_user].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn a_broken_mechanism_is_not_replaced_by_a_weaker_one() {
+    let broken = "C: AUTH CRAM-MD5\nS: + not base64\nC: *\nS: -ERR";
+    let greeting = greeting(&["SASL CRAM-MD5 PLAIN"]);
+    let server = Script::new([&greeting, broken].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().fails_with(76).stderr_has(
+        "The server offers CRAM-MD5 but may not support it. If it may have the password, set \
+         auth = \"plain\"",
+    );
+
+    server.finish();
 }

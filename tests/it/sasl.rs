@@ -252,7 +252,7 @@ fn external_and_none_need_no_password() {
 
 #[test]
 fn a_challenge_that_is_not_base64_ends_the_session() {
-    for (mechanism, challenge) in [("login", "Username:"), ("cram-md5", "<1@example.com>")] {
+    for (mechanism, challenge) in [("digest-md5", "realm"), ("cram-md5", "<1@example.com>")] {
         let name = mechanism.to_ascii_uppercase();
         let login = format!("C: AUTH {name}\nS: + {challenge}\nC: *\nS: -ERR cancelled");
         let server = Script::new(failed_session(&name, &login)).serve();

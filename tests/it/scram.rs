@@ -183,7 +183,7 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
 #[test]
 fn an_invalid_scram_message_ends_the_session() {
     // The library rsasl would panic on the last one.
-    for message in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
+    for message in ["v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
         let behaviour = ScramBehaviour {
             faults: vec![ScramFault::Say(message)],
             ..ScramBehaviour::offering(BARE)

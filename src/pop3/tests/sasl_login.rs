@@ -39,7 +39,7 @@ fn log_user_in(
 }
 
 /// The capabilities after a login.
-const LOGGED_IN: &str = "S: +OK\nC: CAPA\nS: -ERR";
+const LOGGED_IN: &str = "S: +OK\nC: CAPA\nS: +OK\nS: .";
 
 #[test]
 fn plain_is_sent_in_the_line_of_auth() {
@@ -72,6 +72,130 @@ fn login_sends_user_and_password_on_lines_of_their_own() {
         .to_owned()
         + LOGGED_IN;
     log_in(Mechanism::Login, "pw", "", &script).expect("joe is logged in");
+}
+
+#[test]
+fn prompts_for_plain_and_login_mean_nothing() {
+    for (mechanism, script) in [
+        (
+            Mechanism::Login,
+            "C: AUTH LOGIN\nS: + Username:\nC: am9l\nS: + Password:\nC: cHc=\n",
+        ),
+        (
+            Mechanism::Login,
+            "C: AUTH LOGIN\nS: +OK VXNlcm5hbWU6\nC: am9l\nS: +OK\nC: cHc=\n",
+        ),
+        (
+            Mechanism::Login,
+            "C: AUTH LOGIN\nS: +\nC: am9l\nS: + UGFzc3dvcmQ6 \nC: cHc=\n",
+        ),
+        (
+            Mechanism::Plain,
+            "C: AUTH PLAIN AGpvZQBwdw==\nS: + Go ahead\nC: AGpvZQBwdw==\n",
+        ),
+        (
+            Mechanism::Plain,
+            "C: AUTH PLAIN AGpvZQBwdw==\nS: -ERR Bad arguments\nC: AUTH PLAIN\nS: +OK go ahead\n\
+             C: AGpvZQBwdw==\n",
+        ),
+    ] {
+        log_in(mechanism, "pw", "", &format!("{script}{LOGGED_IN}")).expect(script);
+    }
+    // One prompt too many is no prompt.
+    let script = "C: AUTH PLAIN AGpvZQBwdw==\nS: +\nC: AGpvZQBwdw==\nS: +\nC: *\nS: -ERR";
+    let ended = log_in(Mechanism::Plain, "pw", "", script);
+    assert!(matches!(ended, Err(Error::Exchange { .. })));
+}
+
+/// The initial responses of mechanisms that have one which is always the same, with the secret "pw".
+const INITIAL: [(Mechanism, &str); 4] = [
+    (Mechanism::Plain, "AGpvZQBwdw=="),
+    (Mechanism::External, "am9l"),
+    (Mechanism::XOAuth2, "dXNlcj1qb2UBYXV0aD1CZWFyZXIgcHcBAQ=="),
+    (
+        Mechanism::OAuthBearer,
+        "bixhPWpvZSwBaG9zdD1wb3AuZXhhbXBsZS5jb20BYXV0aD1CZWFyZXIgcHcBAQ==",
+    ),
+];
+
+#[test]
+fn an_ignored_initial_response_is_repeated() {
+    for (mechanism, response) in INITIAL {
+        let script = format!("C: AUTH {mechanism} {response}\nS: + \nC: {response}\n{LOGGED_IN}");
+        log_in(mechanism, "pw", "", &script).expect("joe is logged in");
+    }
+}
+
+#[test]
+fn an_initial_response_refused_as_syntax_is_sent_alone() {
+    for (mechanism, response) in INITIAL {
+        let auth = format!("C: AUTH {mechanism} {response}\n");
+        let alone = format!("C: AUTH {mechanism}\nS: + \nC: {response}\n{LOGGED_IN}");
+        for refusal in ["Bad arguments", "line too long", "Syntax error"] {
+            let script = format!("{auth}S: -ERR {refusal}\n{alone}");
+            log_in(mechanism, "pw", "", &script).expect("joe is logged in");
+        }
+        for refusal in ["[AUTH] Bad arguments", "wrong password"] {
+            if mechanism.takes_token() && !refusal.starts_with('[') {
+                continue;
+            }
+            let ended = log_in(mechanism, "pw", "", &format!("{auth}S: -ERR {refusal}"));
+            assert!(matches!(ended, Err(Error::Refused { .. })), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_challenge_gets_no_digest() {
+    for mechanism in [Mechanism::CramMd5, Mechanism::DigestMd5] {
+        let script = format!("C: AUTH {mechanism}\nS: + \nC: *\nS: -ERR");
+        let ended = log_in(mechanism, "pw", "", &script);
+        assert!(matches!(ended, Err(Error::Exchange { .. })), "{mechanism}");
+    }
+}
+
+#[test]
+fn a_bound_login_that_ends_the_connection_is_unbound() {
+    let capa = "S: +OK\nC: CAPA\nS: +OK\nS: .";
+    let secret = secret("pw");
+    let mut credentials = credentials("joe", &secret);
+    credentials.binding = Some(b"end point");
+    let server = Closing(ScriptedServer::new(capa), false);
+    let mut session = Authorization::open(server, &SessionHints::default(), None).expect("greeted");
+    session.capabilities().expect("CAPA is answered");
+    let ended = session.authenticate_sasl(Mechanism::ScramSha256Plus, &credentials);
+    assert!(
+        matches!(ended, Err(Error::UnboundByClosing { .. })),
+        "{ended:?}"
+    );
+}
+
+/// A server that plays a script up to CAPA, and closes the connection at whatever comes then.
+struct Closing(ScriptedServer, bool);
+
+impl Paced for Closing {}
+
+impl Read for Closing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.1 {
+            true => Ok(0),
+            false => self.0.read(buffer),
+        }
+    }
+}
+
+impl Write for Closing {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.1 |= octets.starts_with(b"AUTH");
+        match self.1 {
+            true => Ok(octets.len()),
+            false => self.0.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]
