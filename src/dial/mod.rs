@@ -11,6 +11,8 @@ use crate::trace::Trace;
 pub(crate) mod auth;
 mod error;
 mod login;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use crate::pop3::Mechanism;
 pub(crate) use auth::Auth;

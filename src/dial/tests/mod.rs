@@ -1,0 +1,4 @@
+//! Unit tests of logins that need servers of their own.
+
+mod auth;
+mod login;
