@@ -94,10 +94,12 @@ impl ServerFaults {
         }
     }
 
-    /// Begins a run, in which the server may refuse one command. Where another message may come, or a part of
-    /// one, that is not LIST: without sizes nothing would show it.
+    /// Begins a run, in which the server may refuse one command. Where another message may come, a part of
+    /// one, or one twice, that is not LIST: without sizes nothing would show it.
     pub(crate) fn begin_run(&mut self) {
-        let needs_list = self.other_messages.is_some() || self.short_messages.is_some();
+        let needs_list = self.other_messages.is_some()
+            || self.short_messages.is_some()
+            || self.doubled_replies.is_some();
         let chance = self.refused_runs.as_mut();
         self.refused = chance.and_then(|chance| {
             let verb = ["PASS", "UIDL", "LIST", "STAT"][chance.below(4) as usize];
