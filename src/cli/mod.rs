@@ -129,6 +129,8 @@ pub enum CliCommand {
     Log(LogArgs),
     /// Show when each account was fetched last, what failed, and what waits
     Status(StatusArgs),
+    /// Stay in the foreground and fetch each account at its interval
+    Watch(WatchArgs),
     /// Sign in to an account's provider, or put its password into the keyring
     Login(LoginArgs),
     /// Add, test and list accounts; rename or remove what is remembered of one
@@ -301,6 +303,26 @@ pub struct StatusArgs {
     /// Print OpenMetrics text for monitoring
     #[arg(long, conflicts_with = "json")]
     pub metrics: bool,
+}
+
+/// The arguments of `watch`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct WatchArgs {
+    /// Accounts to fetch; default: all enabled accounts
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+
+    /// Work on at most N accounts at the same time
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<NonZeroUsize>,
+
+    /// Only fetch shard K of N (K counts from 0)
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<String>,
+
+    /// Settings without an option of their own.
+    #[command(flatten)]
+    pub options: OptionArgs,
 }
 
 fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -86,7 +86,7 @@ fn did_you_mean(name: Option<&String>) -> String {
 }
 
 /// Returns true if a word is a command with one typing error, or two in a command of more than five
-/// letters. `watch`, two letters from `fetch`, is not.
+/// letters. `match`, two letters from `fetch`, is not.
 fn is_slip(word: &str, name: &str) -> bool {
     strsim::osa_distance(word, name) <= 1 + usize::from(name.len() > 5)
 }
@@ -245,8 +245,8 @@ mod tests {
                 "no such command: chekc (did you mean check?). See mailpull --help",
             ),
             (
-                "watch",
-                "no such command: watch. To fetch an account or a URL: mailpull fetch work",
+                "daemon",
+                "no such command: daemon. To fetch an account or a URL: mailpull fetch work",
             ),
             (
                 "pops://me@h",

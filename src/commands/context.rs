@@ -51,6 +51,14 @@ impl Context<'_> {
         AccountReporter::new(&*self.reporter, account)
     }
 
+    /// Forgets what was read of the configuration.
+    pub(super) fn forget_configuration(&self) {
+        let mut names = self.configured_names.lock();
+        *names
+            .as_deref_mut()
+            .unwrap_or_else(|poisoned| poisoned.get_mut()) = None;
+    }
+
     /// Opens the folder of the seen-database.
     pub(super) fn state_folder(&self) -> Result<StateFolder, Failure> {
         let path = config::state_folder(self.global.state_dir.as_deref())?;

@@ -12,6 +12,7 @@ use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::delivery::{Maildir, Mbox, Mda, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
+use crate::mail::clock::Clock;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
 use crate::os::walk::require_safe_program;
@@ -19,7 +20,7 @@ use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, LastProblem, Summary};
-use crate::seen::{self, Ledger, RunEnd, StateFolder};
+use crate::seen::{self, LastRun, Ledger, RunEnd, StateFolder};
 use crate::targets::Destination;
 use crate::targets::imap::Imap;
 use crate::targets::lmtp::Lmtp;
@@ -50,24 +51,16 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let folder = context.state_folder()?;
     let passwords = Passwords::ask_ahead(&accounts, context);
     let workers = Workers::new(&accounts, flags.jobs);
-    let descriptors = workers.descriptors();
+    let options = VisitOptions {
+        is_watch: false,
+        is_dry: flags.dry_run,
+        retries_all: flags.retry,
+        // A user who asks for a retry does not want to wait until LOGIN-DELAY is over either.
+        is_named: !arguments.accounts.is_empty() || flags.retry,
+        descriptors: workers.descriptors(),
+    };
     let done = workers.each(&context.interrupt, |account| {
-        let problems = LastProblem::new(&*context.reporter);
-        let fetch_account = FetchAccount {
-            account,
-            folder: &folder,
-            passwords: &passwords,
-            context,
-            reporter: AccountReporter::new(&problems, &account.name),
-            problems: &problems,
-            may_note: Cell::new(true),
-            is_dry: flags.dry_run,
-            retries_all: flags.retry,
-            // A user who asks for a retry does not want to wait until LOGIN-DELAY is over either.
-            is_named: !arguments.accounts.is_empty() || flags.retry,
-            descriptors,
-        };
-        fetch_account.run()
+        visit(account, &folder, &passwords, context, options)
     });
     let late = run_limit.report(done.cut_short);
     Ok(done
@@ -77,6 +70,43 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         .chain(late)
         .max()
         .unwrap_or_default())
+}
+
+/// The manner of a visit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct VisitOptions {
+    /// True for a visit of `mailpull watch`, which keeps the intervals and does not report that nothing is new.
+    pub(super) is_watch: bool,
+    /// True if a run would only be rehearsed.
+    pub(super) is_dry: bool,
+    /// True if everything is tried that was set aside or waits.
+    pub(super) retries_all: bool,
+    /// True if the account was named: it is visited even if it is early.
+    pub(super) is_named: bool,
+    /// The number of files that may be open for the account.
+    pub(super) descriptors: u64,
+}
+
+/// Fetches one account and reports how that ended.
+pub(super) fn visit(
+    account: &Account,
+    folder: &StateFolder,
+    passwords: &Passwords,
+    context: &Context<'_>,
+    options: VisitOptions,
+) -> Exit {
+    let problems = LastProblem::new(&*context.reporter);
+    FetchAccount {
+        account,
+        folder,
+        passwords,
+        context,
+        reporter: AccountReporter::new(&problems, &account.name),
+        problems: &problems,
+        may_note: Cell::new(true),
+        options,
+    }
+    .run()
 }
 
 /// The fetch of one account.
@@ -89,11 +119,7 @@ struct FetchAccount<'a> {
     problems: &'a LastProblem<'a>,
     /// False once nothing more is written to the database, which may be damaged.
     may_note: Cell<bool>,
-    is_dry: bool,
-    retries_all: bool,
-    is_named: bool,
-    /// The number of files that may be open for this account.
-    descriptors: u64,
+    options: VisitOptions,
 }
 
 /// The end of an attempt to fetch an account.
@@ -122,13 +148,15 @@ impl FetchAccount<'_> {
                 summary.exit = summary.exit.max(exit);
             }
         }
-        if let Some(ledger) = ledger.filter(|_| self.may_note.get() && !self.is_dry)
+        if let Some(ledger) = ledger.filter(|_| self.may_note.get() && !self.options.is_dry)
             && let Some(problem) = self.problems.take()
         {
             // What the user is told decides nothing.
             let _ = ledger.runs().note_problem(&problem);
         }
-        self.reporter.report(Event::Finished(&summary));
+        if !(self.options.is_watch && summary.is_idle()) {
+            self.reporter.report(Event::Finished(&summary));
+        }
         summary.exit
     }
 
@@ -139,7 +167,7 @@ impl FetchAccount<'_> {
     ) -> Result<Attempt, Failure> {
         let ledger = ledger.insert(self.context.open_ledger(self.account, self.folder)?);
         let last = ledger.runs().last()?;
-        let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.is_named);
+        let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.options.is_named);
         if let Some(wait) = wait {
             self.reporter.report(Event::Note(&format_args!(
                 "left out: the server wants no login for another {} s",
@@ -147,14 +175,33 @@ impl FetchAccount<'_> {
             )));
             return Ok(Attempt::Skipped);
         }
+        if self.is_early(&last, ledger.clock()) {
+            self.reporter
+                .report(Event::Note(&"left out: its interval is not over"));
+            return Ok(Attempt::Skipped);
+        }
         if last.failures + 1 < self.account.report_after {
             self.reporter = self.reporter.quiet_until_persistent();
         }
-        if self.is_dry {
+        if self.options.is_dry {
             self.rehearse(ledger, summary)?;
             return Ok(Attempt::Made);
         }
         self.fetch(ledger, summary)
+    }
+
+    /// Returns true if the interval since the begin of the last run is not over, with a slack of a tenth: cron
+    /// is not exact.
+    fn is_early(&self, last: &LastRun, clock: &Clock) -> bool {
+        let Some(interval) = self.account.interval else {
+            return false;
+        };
+        // `watch` keeps the interval itself.
+        if self.options.is_named || self.options.is_watch || !clock.is_plausible() {
+            return false;
+        }
+        let since = last.visited.and_then(|visited| clock.now().since(visited));
+        since.is_some_and(|since| since < interval - interval / 10)
     }
 
     fn fetch(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<Attempt, Failure> {
@@ -179,10 +226,10 @@ impl FetchAccount<'_> {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
-            retries_all: self.retries_all,
+            retries_all: self.options.retries_all,
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             linger: limits::LINGER,
-            descriptors: self.descriptors,
+            descriptors: self.options.descriptors,
             memory: self.context.memory.clone(),
         };
         let poll = Poll {

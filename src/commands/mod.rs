@@ -28,6 +28,7 @@ mod questions;
 mod run_limit;
 mod seen;
 mod status;
+mod watch;
 mod workers;
 
 use context::Context;
@@ -65,6 +66,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Login(arguments) => login::run(arguments, context),
         CliCommand::Seen(command) => seen::run(command, context),
         CliCommand::Status(arguments) => status::run(arguments, context),
+        CliCommand::Watch(arguments) => watch::run(arguments, context),
     }
 }
 
@@ -80,6 +82,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         | CliCommand::Seen(SeenCommand::CatchUp(_) | SeenCommand::Rematch(_)) => {
             Interrupt::install()
         }
+        CliCommand::Watch(_) => Interrupt::install_for_watch(),
         CliCommand::Account(_)
         | CliCommand::Log(_)
         | CliCommand::Seen(_)

@@ -70,6 +70,11 @@ impl<'a> Workers<'a> {
         }
     }
 
+    /// Returns the number of workers.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
     /// Returns the number of files that may be open for each account.
     pub(super) fn descriptors(&self) -> u64 {
         self.descriptors

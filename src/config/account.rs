@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::connection::{self, MailService};
@@ -52,6 +53,8 @@ pub struct Account {
     pub max_per_host: u64,
     /// The number of failed runs in a row after which a temporary error is reported.
     pub report_after: u64,
+    /// The time between two visits, if it is set.
+    pub interval: Option<Duration>,
     /// True if a flag of this run asked to delete delivered messages.
     pub delete_was_asked: bool,
     origin: Origin,
@@ -205,6 +208,7 @@ impl Draft<'_> {
             policy: policy(&settings),
             configured_keep,
             max_per_host: value_or(&settings.max_per_host, MAX_PER_HOST),
+            interval: settings.interval.as_ref().map(|at| at.value),
             report_after: value_or(&settings.report_after, REPORT_AFTER),
             delete_was_asked: asked == Some(Keep::Never),
             origin: self.origin,

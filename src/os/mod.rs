@@ -13,10 +13,12 @@ pub(crate) mod random;
 pub(crate) mod replace_file;
 pub mod secret;
 pub(crate) mod secret_file;
+pub(crate) mod service_manager;
 pub(crate) mod signals;
 pub(crate) mod sys;
 pub(crate) mod thread;
 pub(crate) mod walk;
+pub(crate) mod watch_signals;
 
 /// Returns true if the disk is full, or the user's share of it: there may be room later.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {

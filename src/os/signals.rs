@@ -61,9 +61,21 @@ impl Interrupt {
     /// # Errors
     /// The system refuses a descriptor or a handler.
     pub fn install() -> io::Result<Self> {
+        Self::install_for(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    /// Does the same without SIGHUP, which means something else to `mailpull watch`.
+    ///
+    /// # Errors
+    /// The system refuses a descriptor or a handler.
+    pub(crate) fn install_for_watch() -> io::Result<Self> {
+        Self::install_for(&[SIGINT, SIGTERM])
+    }
+
+    fn install_for(signals: &[i32]) -> io::Result<Self> {
         let interrupt = Self::never()?;
         let armed = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for &signal in signals {
             let number = signal.unsigned_abs() as usize;
             // Handlers run in the order of their registration. At the first signal the flag is
             // still false here, so that only the second one ends the process.

@@ -244,6 +244,12 @@ impl Summary {
         left == 0 && !self.holds_deletions
     }
 
+    /// Returns true if nothing happened: no message was fetched or deleted, and nothing failed.
+    pub(crate) fn is_idle(&self) -> bool {
+        let happened = self.delivered + self.deleted + self.recognised + self.failed;
+        happened == 0 && self.exit == Exit::Done
+    }
+
     /// Returns true if the run failed before it did anything.
     pub(crate) fn did_nothing(&self) -> bool {
         let nothing = Self {

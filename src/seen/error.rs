@@ -58,6 +58,9 @@ pub enum Error {
     /// Another run holds the account's lock.
     #[error("another mailpull is fetching this account")]
     Locked,
+    /// Another `mailpull watch` uses the state folder.
+    #[error("another mailpull watch is running, with the state folder {}", .0.display())]
+    Watched(PathBuf),
     /// The account's lock cannot be taken for another reason.
     #[error("cannot lock {}: {source}", path.display())]
     Lock {
@@ -197,7 +200,7 @@ impl Error {
     /// Returns the exit status that it leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Busy(_) | Self::Locked => Exit::Temporary,
+            Self::Busy(_) | Self::Locked | Self::Watched(_) => Exit::Temporary,
             Self::Create { source, .. }
             | Self::Lock { source, .. }
             | Self::Open { source, .. }

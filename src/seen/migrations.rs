@@ -260,6 +260,7 @@ CREATE TABLE deletion_order (               -- a message that the user wants to 
 ) STRICT, WITHOUT ROWID;
 ",
     "
+ALTER TABLE account ADD COLUMN visited INTEGER      /* the begin of the last run that ended */;
 ALTER TABLE account ADD COLUMN last_success INTEGER /* the end of the last run that succeeded */;
 ALTER TABLE account ADD COLUMN problem TEXT         /* the last error, as the user was told */;
 ALTER TABLE account ADD COLUMN problem_at INTEGER   /* when that was */;

@@ -68,6 +68,8 @@ pub(crate) struct LastRun {
     pub recognitions: u32,
     /// The octets of memory that the last listing needed.
     pub listing_memory: u64,
+    /// The time at which the last run began.
+    pub visited: Option<Moment>,
 }
 
 impl RunEnd {
@@ -109,6 +111,7 @@ impl Runs<'_> {
                     doubted_flight: row.get(8)?,
                     broken_flight: row.get(9)?,
                     listing_memory: row.get::<_, i64>(10)?.cast_unsigned(),
+                    visited: row.get(11)?,
                 })
             })
         })?;
@@ -248,6 +251,7 @@ impl Runs<'_> {
                         end.delivered.cast_signed(),
                         end.octets.cast_signed(),
                         end.deleted.cast_signed(),
+                        self.0.clock.now(),
                     ],
                 )?;
                 if let Some(generation) = generation {
@@ -287,7 +291,7 @@ const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
 statements! {
     LAST =
         "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in,
-             pipelining_doubt, pipelining_flight, listing_memory
+             pipelining_doubt, pipelining_flight, listing_memory, visited
          FROM account WHERE id = ?1";
 
     DOUBT_PIPELINING = "UPDATE account SET pipelining_doubt = ?2 WHERE id = ?1";
@@ -323,7 +327,7 @@ statements! {
              clock_behind = CASE WHEN ?13 IS NULL THEN clock_behind ELSE ?14 END,
              listing_memory = coalesce(?15, listing_memory),
              last_success = CASE ?3 WHEN 0 THEN ?2 ELSE last_success END,
-             on_server = coalesce(?16, on_server), total_runs = total_runs + 1,
+             visited = ?20, on_server = coalesce(?16, on_server), total_runs = total_runs + 1,
              total_failed = total_failed + (?3 <> 0), total_delivered = total_delivered + ?17,
              total_octets = total_octets + ?18, total_deleted = total_deleted + ?19
          WHERE id = ?1";

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::connections::{BorrowedConnection, Connections};
 use super::database::Database;
-use super::{Error, integrity, read_only, schema};
+use super::{Error, Lock, integrity, read_only, schema};
 use crate::mail::maildrop::AccountKey;
 use crate::os::sys::{Facts, Kind, RealCalls};
 use crate::os::walk::{self, PathRule, WalkedFolder};
@@ -142,6 +142,17 @@ impl StateFolder {
     /// Returns the folder in which messages for an MDA wait.
     pub(crate) fn spool(&self) -> PathBuf {
         self.path.join("spool")
+    }
+
+    /// Takes the lock of `mailpull watch`, of which there is one for a state folder.
+    ///
+    /// # Errors
+    /// Another one holds it, or the file cannot be opened.
+    pub(crate) fn lock_for_watch(&self) -> Result<Lock, Error> {
+        Lock::take(&self.path.join("locks/watch.lock")).map_err(|error| match error {
+            Error::Locked => Error::Watched(self.path.clone()),
+            error => error,
+        })
     }
 
     pub(super) fn database(&self) -> PathBuf {

@@ -21,6 +21,7 @@ fn systemd_analyze_accepts_the_units() {
     for name in [
         "mailpull.service",
         "mailpull.timer",
+        "mailpull-watch.service",
         "mailpull@.service",
         "mailpull@.timer",
         "mailpull-set-id@.service",
@@ -37,6 +38,7 @@ fn systemd_analyze_accepts_the_units() {
     }
     for name in [
         "mailpull.timer",
+        "mailpull-watch.service",
         "mailpull@3.timer",
         "mailpull-set-id@root.timer",
     ] {
@@ -54,6 +56,7 @@ fn the_units_are_protected_and_limited() {
     };
     for (name, exposure) in [
         ("mailpull.service", "2.5"),
+        ("mailpull-watch.service", "2.5"),
         ("mailpull@.service", "2.5"),
         // Set-id programs get their rights only without a filter of system calls.
         ("mailpull-set-id@.service", "6.5"),
@@ -64,7 +67,9 @@ fn the_units_are_protected_and_limited() {
         security.args(["security", "--offline=true", &threshold]);
         Program::new(security).arg(path(&unit)).run().succeeds();
         let unit = read(&unit);
-        assert!(command_line(&unit).ends_with(" --run-timeout 1h"), "{name}");
+        let is_watch = name == "mailpull-watch.service";
+        let has_limit = command_line(&unit).ends_with(" --run-timeout 1h");
+        assert!(has_limit != is_watch, "{name}");
         for limit in [
             "TimeoutStartSec=",
             "TimeoutStopSec=",
@@ -78,7 +83,11 @@ fn the_units_are_protected_and_limited() {
 
 #[test]
 fn the_units_run_valid_commands_and_their_own_shard() {
-    for name in ["mailpull.service", "mailpull-set-id@.service"] {
+    for name in [
+        "mailpull.service",
+        "mailpull-watch.service",
+        "mailpull-set-id@.service",
+    ] {
         let unit = read(&format!("contrib/systemd/{name}"));
         assert!(Cli::parse(command_line(&unit).split(' ')).is_ok());
     }

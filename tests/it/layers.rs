@@ -185,7 +185,11 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("simple_dns", &["net/srv.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
-    ("signal_hook", &["os/child.rs", "os/signals.rs"]),
+    ("sd_notify", &["os/service_manager.rs"]),
+    (
+        "signal_hook",
+        &["os/child.rs", "os/signals.rs", "os/watch_signals.rs"],
+    ),
     ("stringprep", &["sasl/rsasl_exchange.rs"]),
     ("strsim", &["cli/usage_error.rs", "config/"]),
     ("thiserror", EVERYWHERE),

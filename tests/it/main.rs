@@ -85,4 +85,5 @@ mod tls_trust;
 mod transfer;
 mod units;
 mod user_namespaces;
+mod watch;
 mod wrong_answers;

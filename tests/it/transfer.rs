@@ -167,6 +167,7 @@ fn columns(database: &Connection, table: &str) -> Vec<String> {
         "total_octets",
         "total_runs",
         "unproven",
+        "visited",
     ];
     names
         .map(|name| name.expect("the name of a column is text"))

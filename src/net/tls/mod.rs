@@ -153,6 +153,14 @@ impl Connectors {
         })
     }
 
+    /// Forgets all connectors, so that files are read again.
+    pub(crate) fn forget(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     fn library(&self, options: &TlsOptions) -> Result<TlsConnector, Error> {
         // The lock is held meanwhile, so that other threads wait for this connector instead of
         // making their own.

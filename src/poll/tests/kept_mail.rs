@@ -27,7 +27,7 @@ fn session_of(first: (&str, &str), texts: &[&str], deleted: &[u32]) -> String {
     let proof = proof_of_step(texts);
     let (command, reply) = first;
     format!(
-        "C: UIDL\n{command}S: -ERR\n{reply}C: LIST\nS: +OK\n{sizes}S: .\n{asked}{given}{proof}{dele}{done}{QUIT}"
+        "C: UIDL\n{command}S: -ERR unknown command\n{reply}C: LIST\nS: +OK\n{sizes}S: .\n{asked}{given}{proof}{dele}{done}{QUIT}"
     )
 }
 

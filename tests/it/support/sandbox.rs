@@ -89,7 +89,7 @@ impl Sandbox {
                      vanished = vanished - {seconds}, gone = gone - {seconds};
                  UPDATE failure SET next_try = next_try - {seconds};
                  UPDATE account_notice SET said = said - {seconds};
-                 UPDATE account SET logged_in = logged_in - {seconds}"
+                 UPDATE account SET logged_in = logged_in - {seconds}, visited = visited - {seconds}"
             ))
         });
         aged.expect("the database can be written");
