@@ -4,19 +4,11 @@
 use super::auth::{MechanismFault, NextStep, NoMechanism};
 use crate::exit::Exit;
 use crate::net::{self, tls};
-use crate::pop3::{self, Mechanism, RefusalCause, RefusedStep, ResponseCode};
+use crate::pop3::{self, CapaUse, Mechanism, RefusalCause, RefusedStep, ResponseCode};
 
 /// The reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The server closed the connection when it was asked for its capabilities.
-    #[error("connecting to {endpoint}: {source}")]
-    Capabilities {
-        /// The server.
-        endpoint: net::Endpoint,
-        /// The error of the session.
-        source: pop3::Error,
-    },
     /// The server refused the login.
     #[error("logging in as {user}: {source}")]
     Login {
@@ -92,7 +84,7 @@ impl Error {
     /// Returns the hint: what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Capabilities { source, .. } | Self::Session { source, .. } => source.hint(),
+            Self::Session { source, .. } => source.hint(),
             Self::Login {
                 mechanism: Some(failed),
                 next: NextStep::Allow(other) | NextStep::Try(other),
@@ -127,12 +119,23 @@ impl Error {
             },
             Self::NoMechanism { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
-            Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
+            Self::Session { source, .. } => source.exit(),
             // A refusal to encrypt may be an attack, so it is never reported as temporary.
             Self::StartTls { source, .. } => match source {
                 pop3::Error::Refused { .. } => Exit::Protocol,
                 source => source.exit(),
             },
+        }
+    }
+
+    /// Returns the use of CAPA with which another session may work, if this one broke there.
+    pub(super) fn broken_capa(&self) -> Option<CapaUse> {
+        match self {
+            Self::Login { source, .. } | Self::Session { source, .. } => match source {
+                pop3::Error::Capa { without, .. } => Some(*without),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

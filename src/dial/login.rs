@@ -9,8 +9,8 @@ use super::{DialOptions, DialStep, Error, LoginHistory, Security};
 use crate::moment::Moment;
 use crate::os::secret::Secret;
 use crate::pop3::{
-    self, Authorization, Channel, Credentials, Mechanism, Pipelining, ServerProfile, SessionHints,
-    Transaction,
+    self, Authorization, CapaUse, Channel, Credentials, Mechanism, Pipelining, ServerProfile,
+    SessionHints, Transaction,
 };
 
 /// A session that waits for a login.
@@ -55,7 +55,7 @@ where
     ///
     /// - without hints, if it breaks off or falls silent where a hint was relied on or commands were
     ///   pipelined;
-    /// - without CAPA, if it breaks off there;
+    /// - without CAPA, if it breaks off or falls silent there;
     /// - with an unbound login, if it offers a bound one and does not understand it;
     /// - by another mechanism that shows no more of the password, if it offers one and does not support it.
     ///
@@ -107,6 +107,20 @@ where
     }
 
     fn attempt(&self, hints: &SessionHints, how: LoginPlan) -> Result<Transaction<S>, Error> {
+        match self.attempt_with_capa(hints, how) {
+            Err(error) => match self.without_capa(hints, &error) {
+                Some(without) => self.log_in_once(&without, how),
+                None => Err(error),
+            },
+            attempted => attempted,
+        }
+    }
+
+    fn attempt_with_capa(
+        &self,
+        hints: &SessionHints,
+        how: LoginPlan,
+    ) -> Result<Transaction<S>, Error> {
         match self.log_in_once(hints, how) {
             Err(error) if hints.relied_on_memory() && error.contradicts_memory() => {
                 let mut pipelining = Pipelining::AfterLogin;
@@ -128,18 +142,29 @@ where
                 };
                 self.log_in_once(&from_scratch, how)
             }
-            // fetchmail's FAQ (R11) knows servers that hang up at CAPA. Without capabilities only
-            // USER is left. If an earlier login used SASL, an attacker may have cut the connection
-            // to get the password itself.
-            Err(Error::Capabilities { .. }) if !hints.login.is_some_and(Mechanism::is_sasl) => {
-                let without_capa = SessionHints {
-                    profile: Some(ServerProfile::CapaUnsupported),
-                    ..hints.clone()
-                };
-                self.log_in_once(&without_capa, how)
-            }
             attempted => attempted,
         }
+    }
+
+    /// Returns the hints for a session after one that broke at CAPA.
+    ///
+    /// Without capabilities only USER is left. If an earlier login used SASL, an attacker may have cut the
+    /// connection to get the password itself.
+    fn without_capa(&self, hints: &SessionHints, error: &Error) -> Option<SessionHints> {
+        let without = error.broken_capa()?;
+        let is_chosen = matches!(self.options.auth, Auth::Named(_) | Auth::NotNeeded);
+        let used_sasl = hints.login.is_some_and(Mechanism::is_sasl);
+        if without == CapaUse::Never && used_sasl && !is_chosen {
+            return None;
+        }
+        let profile = ServerProfile {
+            capa: without,
+            ..ServerProfile::without_capa(hints.channel, Moment::now())
+        };
+        Some(SessionHints {
+            profile: Some(profile),
+            ..hints.clone()
+        })
     }
 
     fn log_in_once(&self, hints: &SessionHints, how: LoginPlan) -> Result<Transaction<S>, Error> {
@@ -150,7 +175,7 @@ where
         let end_point = end_point.filter(|_| how.binding == Binding::Wanted);
         let capabilities = session
             .capabilities()
-            .map_err(|source| self.failed_at_capabilities(source))?
+            .map_err(|source| Error::in_session(&self.options.net.endpoint, source))?
             .clone();
         (self.watcher)(DialStep::Announced(session.announced()));
         let offer = LoginOffer {
@@ -223,20 +248,12 @@ where
             Security::StartTls | Security::Tls => Visibility::Encrypted,
         }
     }
-
-    fn failed_at_capabilities(&self, source: pop3::Error) -> Error {
-        let endpoint = self.options.net.endpoint.clone();
-        match source {
-            source @ pop3::Error::Closed(_) => Error::Capabilities { endpoint, source },
-            source => Error::in_session(&endpoint, source),
-        }
-    }
 }
 
 /// Returns whether to bind the next login. It stays unbound if the last one was unbound although
 /// the server, by its profile, offered more: then the server has refused mailpull's way to bind it.
 fn binding(hints: &SessionHints) -> Binding {
-    let Some(ServerProfile::Announced { before_login, .. }) = &hints.profile else {
+    let Some(ServerProfile { before_login, .. }) = &hints.profile else {
         return Binding::Wanted;
     };
     let bound = hints.login.and_then(Mechanism::bound);

@@ -126,9 +126,8 @@ impl Poll<'_> {
         self.course.suspect.take_if(is_gone);
         self.note_surplus(&listing, &compared.plan, known)?;
         self.warn_of_expiry(session.profile(), last);
-        if let Some(profile) = session.profile().to_stored() {
-            self.ledger.note_server_profile(profile);
-        }
+        self.ledger
+            .note_server_profile(session.profile().to_stored());
         if self.judge_orders(&mut session, &listing, known, last)? {
             (known, compared) = self.compare(&listing, policy)?;
         }

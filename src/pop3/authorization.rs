@@ -8,7 +8,7 @@ use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::reply::Status;
-use super::server_profile::ServerProfile;
+use super::server_profile::{CapaUse, ServerProfile};
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
 use super::wire::Wire;
@@ -30,6 +30,8 @@ pub struct Authorization<S> {
     pub(super) capabilities: Capabilities,
     /// The lines from which the capabilities were read.
     announced: Vec<ServerText>,
+    /// The number of replies up to the capabilities.
+    answered: usize,
 }
 
 impl<S: Read + Write + Paced> Authorization<S> {
@@ -59,6 +61,7 @@ impl<S: Read + Write + Paced> Authorization<S> {
             hints: hints.clone(),
             capabilities: Capabilities::default(),
             announced: Vec::new(),
+            answered: 0,
         }
     }
 }
@@ -80,14 +83,16 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer breaks a limit.
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
-        self.capabilities = match (self.hints.remembered(), &self.hints.profile) {
+        self.capabilities = match (self.hints.remembered(), self.hints.capa()) {
             (Some(remembered), _) => remembered.clone(),
-            (None, Some(ServerProfile::CapaUnsupported)) => Capabilities::default(),
-            (None, _) => {
-                self.wire.send(&[Command::Capa])?;
-                read_capabilities(&mut self.wire, &mut self.announced)?
-            }
+            (None, CapaUse::Never) => Capabilities::default(),
+            (None, CapaUse::Always | CapaUse::BeforeLogin) => self
+                .wire
+                .send(&[Command::Capa])
+                .and_then(|()| read_capabilities(&mut self.wire, &mut self.announced))
+                .map_err(|source| Error::at_capa(CapaUse::Never, source))?,
         };
+        self.answered = self.wire.answered();
         Ok(&self.capabilities)
     }
 
@@ -118,12 +123,22 @@ impl<S: Read + Write> Authorization<S> {
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
     ) -> Result<Transaction<S>, Error> {
-        match mechanism {
-            Mechanism::Apop => self.authenticate_apop(credentials)?,
-            Mechanism::User => self.authenticate_user(credentials)?,
-            sasl => self.authenticate_sasl(sasl, credentials)?,
-        }
+        let authenticated = match mechanism {
+            Mechanism::Apop => self.authenticate_apop(credentials),
+            Mechanism::User => self.authenticate_user(credentials),
+            sasl => self.authenticate_sasl(sasl, credentials),
+        };
+        authenticated.map_err(|error| match error.is_closed() && self.was_capa_refused() {
+            true => Error::at_capa(CapaUse::Never, error),
+            false => error,
+        })?;
         Ok(self.into_transaction()?.by(Some(mechanism)))
+    }
+
+    /// Returns true if a refusal of CAPA is the last reply of the server: it may close the connection after it.
+    fn was_capa_refused(&self) -> bool {
+        let was_asked = self.hints.remembered().is_none() && self.hints.capa() != CapaUse::Never;
+        was_asked && !self.capabilities.are_known && self.wire.answered() == self.answered
     }
 
     /// Continues without a login: the program that carries the connection has already proved who
@@ -272,24 +287,46 @@ impl<S: Read + Write> Authorization<S> {
         let is_pipelined = self.pipelines_login();
         let listing = is_pipelined.then_some(self.hints.sizes);
         let mut announced = Vec::new();
+        let capa = self.hints.capa();
         let profile = match self.hints.profile.take() {
-            Some(known) if is_pipelined => known,
-            Some(ServerProfile::CapaUnsupported) => ServerProfile::CapaUnsupported,
-            _ => {
-                if !is_pipelined {
-                    self.wire.send(&[Command::Capa])?;
-                }
-                ServerProfile::Announced {
-                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
-                    before_login: self.capabilities,
-                    channel: self.hints.channel,
-                    when: Moment::now(),
-                }
-            }
+            Some(known) if is_pipelined || capa == CapaUse::Never => known,
+            known => ServerProfile {
+                after_login: match capa {
+                    CapaUse::Always => self
+                        .ask_again(is_pipelined, &mut announced)
+                        .map_err(|source| Error::at_capa(CapaUse::BeforeLogin, source))?,
+                    CapaUse::BeforeLogin | CapaUse::Never => Capabilities::default(),
+                },
+                before_login: self.capabilities,
+                channel: self.hints.channel,
+                when: match (capa, known) {
+                    (CapaUse::BeforeLogin, Some(known)) => known.when,
+                    _ => Moment::now(),
+                },
+                capa,
+            },
         };
         Ok(Transaction::new(self.wire, profile, pipelining)
             .expecting(listing)
             .having_announced(announced))
+    }
+
+    /// Asks for the capabilities after the login, unless that was done in the flight of the login. Some
+    /// servers refuse CAPA there and close the connection. The next command would be the listing, where
+    /// nobody could tell, so NOOP shows it.
+    fn ask_again(
+        &mut self,
+        is_asked: bool,
+        announced: &mut Vec<ServerText>,
+    ) -> Result<Capabilities, Error> {
+        if !is_asked {
+            self.wire.send(&[Command::Capa])?;
+        }
+        let capabilities = read_capabilities(&mut self.wire, announced)?;
+        if !is_asked && self.capabilities.are_known && !capabilities.are_known {
+            self.wire.keep_awake()?;
+        }
+        Ok(capabilities)
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use super::refusal::Refusal;
 use super::refusal::RefusedStep;
 use super::reply::Status;
+use super::server_profile::CapaUse;
 use crate::exit::Exit;
 use crate::mail::maildrop::BadListing;
 use crate::os::signals::is_interrupt;
@@ -24,6 +25,14 @@ pub enum Error {
         command: &'static str,
         /// The problem.
         why: String,
+    },
+    /// The session broke when the server was asked for its capabilities.
+    #[error("{source}")]
+    Capa {
+        /// The use of CAPA with which another session may work.
+        without: CapaUse,
+        /// The reason.
+        source: Box<Error>,
     },
     /// The server refused a login that relied on the profile of an earlier session, and announces
     /// something else now.
@@ -198,6 +207,15 @@ impl Error {
         }
     }
 
+    /// Returns the error for a session that broke at CAPA.
+    pub(super) fn at_capa(without: CapaUse, source: Self) -> Self {
+        if source.is_closed() || source.is_timeout() || source.is_out_of_step() {
+            let source = Box::new(source);
+            return Self::Capa { without, source };
+        }
+        source
+    }
+
     pub(super) fn not_pop3(waiting_for: &str, line: &[u8]) -> Self {
         Self::NotPop3 {
             waiting_for: waiting_for.to_owned(),
@@ -261,6 +279,7 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Capa { source, .. } => source.exit(),
             Self::Changed
             | Self::Closed(_)
             | Self::Io { .. }
@@ -282,15 +301,17 @@ impl Error {
     /// Returns true if the server sent something where nothing, or something else, belongs: a
     /// response before it may have ended too early.
     pub fn is_out_of_step(&self) -> bool {
-        matches!(
-            self,
-            Self::OutOfStep(_) | Self::NotPop3 { .. } | Self::Unsolicited(_)
-        )
+        match self {
+            Self::Capa { source, .. } => source.is_out_of_step(),
+            Self::OutOfStep(_) | Self::NotPop3 { .. } | Self::Unsolicited(_) => true,
+            _ => false,
+        }
     }
 
     /// Returns true if the server closed or reset the connection.
     pub fn is_closed(&self) -> bool {
         match self {
+            Self::Capa { source, .. } => source.is_closed(),
             Self::Closed(_) => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),
@@ -305,7 +326,11 @@ impl Error {
 
     /// Returns true if nothing came for too long.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::TimedOut)
+        match self {
+            Self::Capa { source, .. } => source.is_timeout(),
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
     }
 
     /// Returns true if a signal caused it.

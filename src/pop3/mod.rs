@@ -26,7 +26,7 @@ pub use capabilities::Capabilities;
 pub use error::Error;
 pub use pipeline::{Ask, Company, ExpectedSize, HeaderOf, Pipeline, Request, Retrieved};
 pub use refusal::{Refusal, RefusalCause, RefusedStep, ResponseCode};
-pub use server_profile::{Channel, ServerProfile};
+pub use server_profile::{CapaUse, Channel, ServerProfile};
 pub use session_hints::{Flight, Pipelining, PipeliningLog, SessionHints, Sizes};
 pub use transaction::{BrokenDeletion, GoOn, QuitReply, Transaction};
 pub use unstuff::ResponseSize;

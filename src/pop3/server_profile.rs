@@ -6,24 +6,33 @@ use super::capabilities::Capabilities;
 use crate::limits;
 use crate::moment::Moment;
 
-/// The knowledge of a session about its server.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ServerProfile {
-    /// It has answered CAPA, or refused it.
-    Announced {
-        /// The capabilities before the login; after STLS, if that was used.
-        before_login: Capabilities,
-        /// The capabilities after the login.
-        after_login: Capabilities,
-        /// The channel of the session: on a cleartext channel anybody may have changed the
-        /// capabilities.
-        channel: Channel,
-        /// The time of the session.
-        when: Moment,
-    },
-    /// It closes the connection when it is asked for its capabilities (fetchmail's FAQ, R11, knows
-    /// such servers).
-    CapaUnsupported,
+/// The knowledge of a session about its server. The default is a server that has announced nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ServerProfile {
+    /// The capabilities before the login; after STLS, if that was used.
+    pub before_login: Capabilities,
+    /// The capabilities after the login.
+    pub after_login: Capabilities,
+    /// The channel of the session: on a cleartext channel anybody may have changed the capabilities.
+    pub channel: Channel,
+    /// The time of the session, or of the first one in which CAPA went wrong.
+    pub when: Moment,
+    /// The use of CAPA.
+    pub capa: CapaUse,
+}
+
+/// The times at which a server is asked for its capabilities. Some servers close the connection when they are
+/// asked, or fall silent (fetchmail's FAQ, R11).
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum CapaUse {
+    /// Before and after the login.
+    #[default]
+    Always,
+    /// Before the login only.
+    BeforeLogin,
+    /// Never. An attacker may have cut the connection, so this is forgotten after a day, like everything
+    /// that a server announces.
+    Never,
 }
 
 /// The channel that carries a session.
@@ -37,70 +46,60 @@ pub enum Channel {
 }
 
 impl ServerProfile {
-    /// Returns the stored form, as [`Self::parse`] reads it: the capabilities before and after the
-    /// login, and the channel, in a line each. [`Self::CapaUnsupported`] is not stored: an attacker
-    /// may have cut the connection, and must not achieve weaker logins from then on.
-    pub fn to_stored(&self) -> Option<String> {
-        match self {
-            Self::Announced {
-                before_login,
-                after_login,
-                channel,
-                when: Moment(when),
-            } => {
-                let channel = match channel {
-                    Channel::Clear => CLEAR,
-                    Channel::Encrypted => ENCRYPTED,
-                };
-                Some(format!("{before_login}\n{after_login}\n{channel} {when}"))
-            }
-            Self::CapaUnsupported => None,
+    /// Returns the profile of a server that is never asked for its capabilities.
+    pub fn without_capa(channel: Channel, when: Moment) -> Self {
+        Self {
+            channel,
+            when,
+            capa: CapaUse::Never,
+            ..Self::default()
         }
+    }
+
+    /// Returns the stored form, as [`Self::parse`] reads it: the capabilities before and after the
+    /// login, and the channel, in a line each.
+    pub fn to_stored(&self) -> String {
+        let Self {
+            before_login,
+            after_login,
+            channel,
+            when: Moment(when),
+            capa,
+        } = self;
+        let channel = match channel {
+            Channel::Clear => CLEAR,
+            Channel::Encrypted => ENCRYPTED,
+        };
+        let capa = match capa {
+            CapaUse::Always => String::new(),
+            CapaUse::BeforeLogin => format!(" {CAPA_BEFORE_LOGIN}"),
+            CapaUse::Never => format!(" {NO_CAPA}"),
+        };
+        format!("{before_login}\n{after_login}\n{channel} {when}{capa}")
     }
 
     /// Returns true if a session over `channel` may rely on it. After STLS nothing counts that was
     /// said before it, so a profile from a cleartext channel is not used on an encrypted one.
     /// Servers change, so no profile is used for longer than [`limits::SERVER_PROFILE_AGE`].
     pub fn is_usable(&self, over: Channel, now: Moment) -> bool {
-        match self {
-            Self::Announced { channel, when, .. } => {
-                let age = now.since(*when);
-                *channel == over && age.is_some_and(|age| age < limits::SERVER_PROFILE_AGE)
-            }
-            Self::CapaUnsupported => true,
-        }
+        let age = now.since(self.when);
+        self.channel == over && age.is_some_and(|age| age < limits::SERVER_PROFILE_AGE)
     }
 
     /// Returns true if the server announces UIDL, before or after the login.
     pub fn announces_uidl(&self) -> bool {
-        match self {
-            Self::Announced {
-                before_login,
-                after_login,
-                ..
-            } => before_login.uidl || after_login.uidl,
-            Self::CapaUnsupported => false,
-        }
+        self.before_login.uidl || self.after_login.uidl
     }
 
     /// Returns true if the server may have TOP: it announces TOP, or has not said what it has.
     pub fn may_have_top(&self) -> bool {
-        match self {
-            Self::Announced {
-                before_login,
-                after_login,
-                ..
-            } => {
-                let are_known = before_login.are_known || after_login.are_known;
-                !are_known || before_login.top || after_login.top
-            }
-            Self::CapaUnsupported => true,
-        }
+        let are_known = self.before_login.are_known || self.after_login.are_known;
+        !are_known || self.before_login.top || self.after_login.top
     }
 
     /// Returns true if the server announces PIPELINING after the login.
     pub fn announces_pipelining(&self) -> bool {
-        matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
+        self.after_login.pipelining
     }
 
     /// The time that a client must wait between two logins.
@@ -116,14 +115,7 @@ impl ServerProfile {
     /// Values for this user are announced after the login, but some servers announce only one for
     /// everybody, before it.
     fn for_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
-        match self {
-            Self::Announced {
-                before_login,
-                after_login,
-                ..
-            } => what(after_login).or_else(|| what(before_login)),
-            Self::CapaUnsupported => None,
-        }
+        what(&self.after_login).or_else(|| what(&self.before_login))
     }
 
     /// Reads the stored form; `None` if it is anything else.
@@ -131,20 +123,28 @@ impl ServerProfile {
         let mut lines = text.splitn(3, '\n');
         let before_login = Capabilities::parse(lines.next()?);
         let after_login = Capabilities::parse(lines.next()?);
-        let carried = lines.next().and_then(|line| line.split_once(' '));
-        let (channel, when) = carried.unwrap_or((CLEAR, ""));
-        Some(Self::Announced {
+        let mut words = lines.next().unwrap_or_default().split(' ');
+        let channel = match words.next() {
+            Some(ENCRYPTED) => Channel::Encrypted,
+            _ => Channel::Clear,
+        };
+        let when = words.next().and_then(|when| when.parse().ok());
+        Some(Self {
             before_login,
             after_login,
-            channel: match channel {
-                ENCRYPTED => Channel::Encrypted,
-                _ => Channel::Clear,
+            channel,
+            when: Moment(when.unwrap_or_default()),
+            capa: match words.next() {
+                Some(CAPA_BEFORE_LOGIN) => CapaUse::BeforeLogin,
+                Some(NO_CAPA) => CapaUse::Never,
+                _ => CapaUse::Always,
             },
-            when: Moment(when.parse().unwrap_or_default()),
         })
     }
 }
 
+const CAPA_BEFORE_LOGIN: &str = "capa-before-login";
+const NO_CAPA: &str = "no-capa";
 const CLEAR: &str = "clear";
 const ENCRYPTED: &str = "tls";
 
@@ -153,11 +153,12 @@ mod tests {
     use super::*;
 
     fn profile(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
-        ServerProfile::Announced {
+        ServerProfile {
             before_login,
             after_login,
             channel: Channel::Encrypted,
             when: Moment(1_000_000),
+            capa: CapaUse::Always,
         }
     }
 
@@ -181,10 +182,15 @@ mod tests {
                 announced(&["PIPELINING", "TOP", "EXPIRE 0", "LOGIN-DELAY 300"]),
             ),
         ] {
-            let lasting = profile.to_stored().expect("an announced profile is stored");
-            assert_eq!(ServerProfile::parse(&lasting), Some(profile));
+            assert_eq!(ServerProfile::parse(&profile.to_stored()), Some(profile));
         }
-        assert_eq!(ServerProfile::CapaUnsupported.to_stored(), None);
+        for capa in [CapaUse::Always, CapaUse::BeforeLogin, CapaUse::Never] {
+            let profile = ServerProfile {
+                capa,
+                ..ServerProfile::without_capa(Channel::Clear, Moment(5))
+            };
+            assert_eq!(ServerProfile::parse(&profile.to_stored()), Some(profile));
+        }
         assert_eq!(ServerProfile::parse("PIPELINING"), None);
     }
 
@@ -209,7 +215,7 @@ mod tests {
             let profile = profile(before_login, after_login);
             assert_eq!(profile.may_have_top(), expected, "{profile:?}");
         }
-        assert!(ServerProfile::CapaUnsupported.may_have_top());
+        assert!(ServerProfile::default().may_have_top());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::server_profile::{Channel, ServerProfile};
+use super::server_profile::{CapaUse, Channel, ServerProfile};
 use crate::sasl::Mechanism;
 
 /// The hints with which a session begins.
@@ -140,25 +140,23 @@ impl SessionHints {
 
     /// The capabilities before the login, if the profile has them and they make CAPA unnecessary.
     pub(super) fn remembered(&self) -> Option<&Capabilities> {
-        match &self.profile {
-            Some(ServerProfile::Announced { before_login, .. })
-                if self.pipelines_login(before_login) =>
-            {
-                Some(before_login)
-            }
-            _ => None,
-        }
+        let before_login = &self.profile.as_ref()?.before_login;
+        self.pipelines_login(before_login).then_some(before_login)
+    }
+
+    /// The use of CAPA by this session.
+    pub(super) fn capa(&self) -> CapaUse {
+        self.profile
+            .as_ref()
+            .map_or(CapaUse::Always, |profile| profile.capa)
     }
 
     /// Returns true if login and listing may be sent in one flight. PIPELINING counts in both
     /// states (RFC 2449 section 6.6), unless the profile says that the server does not announce it
     /// after the login.
     pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
-        let may_pipeline = match &self.profile {
-            None => true,
-            Some(ServerProfile::Announced { after_login, .. }) => after_login.pipelining,
-            Some(ServerProfile::CapaUnsupported) => false,
-        };
+        let profile = self.profile.as_ref();
+        let may_pipeline = profile.is_none_or(ServerProfile::announces_pipelining);
         self.pipelining == Pipelining::Always && may_pipeline && before_login.pipelining
     }
 }
@@ -189,11 +187,12 @@ mod tests {
     use crate::moment::Moment;
 
     fn profile(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
-        ServerProfile::Announced {
+        ServerProfile {
             before_login,
             after_login,
             channel: Channel::Encrypted,
             when: Moment(1_000_000),
+            capa: CapaUse::Always,
         }
     }
 
@@ -215,7 +214,7 @@ mod tests {
             (early, pipelining(), Pipelining::Always, false),
             (late, silent(), Pipelining::Always, false),
             (
-                Some(ServerProfile::CapaUnsupported),
+                Some(ServerProfile::without_capa(Channel::Encrypted, Moment(0))),
                 silent(),
                 Pipelining::Always,
                 false,

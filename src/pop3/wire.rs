@@ -41,6 +41,8 @@ pub(super) struct Wire<S> {
     response_size: ResponseSize,
     /// True if RETR, TOP or DELE was sent before an earlier command was answered.
     has_pipelined: bool,
+    /// The number of status lines that were read as replies.
+    answered: usize,
     trace: Option<Trace>,
     pipelining_log: PipeliningLog,
 }
@@ -120,6 +122,7 @@ impl<S: Read + Write> Wire<S> {
             },
             response_size: ResponseSize::default(),
             has_pipelined: false,
+            answered: 0,
             trace,
             pipelining_log,
         }
@@ -138,6 +141,11 @@ impl<S: Read + Write> Wire<S> {
     /// Returns the bare connection. Octets in the buffer are lost; see [`Self::has_buffered`].
     pub(super) fn into_stream(self) -> (S, Option<Trace>) {
         (self.stream, self.trace)
+    }
+
+    /// The number of replies so far.
+    pub(super) fn answered(&self) -> usize {
+        self.answered
     }
 
     /// Returns true if received octets have not been read.
@@ -310,6 +318,7 @@ impl<S: Read + Write> Wire<S> {
         self.stray.empty = true;
         self.stray.words = false;
         let status = self.status(&command.shown, line)?;
+        self.answered += 1;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {
                 unstuffer: Unstuffer::new(self.bare_lf),

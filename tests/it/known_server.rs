@@ -210,14 +210,32 @@ fn a_broken_pipelined_login_is_followed_by_an_ordinary_one() {
 
 #[test]
 fn a_server_that_disconnects_at_capa_is_retried_without_it() {
-    let without = "
-        S: +OK ready
+    const LOGIN: &str = "
         C: USER joe
         S: +OK
         C: PASS open sesame
+        S: +OK";
+    const CAPA: &str = "
+        C: CAPA
         S: +OK
-        C: UIDL
-        lists a";
+        S: UIDL
+        S: .";
+    for (before_login, after_login) in [
+        ("", "C: CAPA\ncut"),
+        (CAPA, "C: CAPA\nS: -ERR\nC: NOOP\ncut"),
+    ] {
+        let greeted = "S: +OK ready";
+        let broken = match before_login {
+            "" => [greeted, "\n", after_login].concat(),
+            capa => [greeted, capa, LOGIN, "\n", after_login].concat(),
+        };
+        let without = [greeted, before_login, LOGIN, "\nC: UIDL\nlists a"].concat();
+        retried_and_remembered(&broken, &without);
+    }
+}
+
+/// Runs twice. Only the first run has a session that breaks.
+fn retried_and_remembered(broken: &str, without: &str) {
     let fetching = "
         C: LIST
         lists 17
@@ -225,10 +243,8 @@ fn a_server_that_disconnects_at_capa_is_retried_without_it() {
         gives a
         C: QUIT
         S: +OK";
-    let disconnect = "S: +OK ready\n C: CAPA\n cut";
-    let server = Script::new(disconnect)
+    let server = Script::new(broken)
         .then([without, fetching].concat())
-        .then(disconnect)
         .then([without, "\nC: STAT\ncounts 1 17\nC: QUIT"].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");

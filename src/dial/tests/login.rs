@@ -11,7 +11,7 @@ use crate::pace::Paced;
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::secret;
 use crate::pop3::{
-    self, Authorization, Mechanism, Pipelining, ServerProfile, SessionHints, Transaction,
+    self, Authorization, CapaUse, Mechanism, Pipelining, ServerProfile, SessionHints, Transaction,
 };
 
 fn options(security: Security, auth: Auth) -> DialOptions {
@@ -119,15 +119,59 @@ fn a_refused_password_is_not_sent_twice() {
     assert!(matches!(ended, Err(Error::Login { .. })));
 }
 
+/// A session without CAPA.
+const WITHOUT_CAPA: &str = "S: +OK\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK";
+
 #[test]
-fn a_server_that_hangs_up_at_capa_is_asked_without_it() {
-    let scripts = [
+fn a_session_that_breaks_at_capa_is_repeated_without_it() {
+    for first in [
         "S: +OK\nC: CAPA",
-        "S: +OK\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK",
-    ];
-    let session = log_in(&tls(), &SessionHints::default(), &scripts);
-    let session = session.expect("the second attempt works");
-    assert_eq!(session.profile(), &ServerProfile::CapaUnsupported);
+        "S: +OK\nC: CAPA\nfail reset",
+        "S: +OK\nC: CAPA\nfail timed out",
+        "S: +OK\nC: CAPA\nS: +OK\nfail timed out",
+        "S: +OK\nC: CAPA\nS: 502 what?\nfail timed out",
+        "S: +OK\nC: CAPA\nS: -ERR\nC: USER joe",
+    ] {
+        let session = log_in(&tls(), &SessionHints::default(), &[first, WITHOUT_CAPA]);
+        let session = session.expect(first);
+        assert_eq!(session.profile().capa, CapaUse::Never);
+
+        // That is remembered.
+        let hints = SessionHints {
+            profile: ServerProfile::parse(&session.profile().to_stored()),
+            login: session.login(),
+            ..SessionHints::default()
+        };
+        log_in(&tls(), &hints, &[WITHOUT_CAPA]).expect(first);
+    }
+}
+
+#[test]
+fn a_session_that_breaks_at_the_second_capa_is_repeated_without_that() {
+    const BEFORE: &str =
+        "S: +OK\nC: CAPA\nS: +OK\nS: UIDL\nS: .\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK";
+    for broken in [
+        "C: CAPA",
+        "C: CAPA\nfail timed out",
+        "C: CAPA\nS: -ERR\nC: NOOP",
+        "C: CAPA\nS: +OK\nfail timed out",
+        "C: CAPA\nS: what?",
+    ] {
+        let first = format!("{BEFORE}\n{broken}");
+        let session = log_in(&tls(), &SessionHints::default(), &[&first, BEFORE]);
+        let session = session.expect(broken);
+        assert_eq!(session.profile().capa, CapaUse::BeforeLogin);
+        assert!(session.announces_uidl());
+
+        // That is remembered for a day from then on, and not from the last session on.
+        let hints = SessionHints {
+            profile: ServerProfile::parse(&session.profile().to_stored()),
+            login: session.login(),
+            ..SessionHints::default()
+        };
+        let again = log_in(&tls(), &hints, &[BEFORE]).expect(broken);
+        assert_eq!(again.profile(), session.profile());
+    }
 }
 
 #[test]
@@ -136,8 +180,10 @@ fn a_cut_capa_never_replaces_sasl_by_user() {
         login: Some(Mechanism::ScramSha256),
         ..SessionHints::default()
     };
-    let ended = log_in(&tls(), &hints, &["S: +OK\nC: CAPA"]);
-    assert!(matches!(ended, Err(Error::Capabilities { .. })));
+    for first in ["S: +OK\nC: CAPA", "S: +OK\nC: CAPA\nfail timed out"] {
+        let ended = log_in(&tls(), &hints, &[first]);
+        assert!(matches!(ended, Err(Error::Session { .. })));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::moment::Moment;
 use crate::pop3::Error;
 use crate::pop3::authorization::Authorization;
 use crate::pop3::capabilities::Capabilities;
-use crate::pop3::server_profile::{Channel, ServerProfile};
+use crate::pop3::server_profile::{CapaUse, Channel, ServerProfile};
 use crate::pop3::session_hints::{Pipelining, SessionHints, Sizes};
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::{TraceLines, credentials, secret};
@@ -36,11 +36,12 @@ fn remembered(before_login: &str, after_login: &str) -> SessionHints {
         capabilities
     };
     SessionHints {
-        profile: Some(ServerProfile::Announced {
+        profile: Some(ServerProfile {
             before_login: read(before_login),
             after_login: read(after_login),
             channel: Channel::Encrypted,
             when: Moment(0),
+            capa: CapaUse::Always,
         }),
         ..SessionHints::default()
     }
@@ -73,7 +74,7 @@ fn only_a_positive_greeting_opens_a_session() {
 #[test]
 fn a_server_without_capa_logs_in_step_by_step() {
     let script =
-        NO_CAPA.to_owned() + "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: -ERR";
+        NO_CAPA.to_owned() + "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: +OK\nS: .";
     let session = log_in(
         &SessionHints::default(),
         Mechanism::User,
@@ -175,13 +176,13 @@ fn the_sum_of_sizes_is_asked_for_with_the_login() {
 #[test]
 fn a_known_server_without_capa_is_not_asked_after_the_login_either() {
     let hints = SessionHints {
-        profile: Some(ServerProfile::CapaUnsupported),
+        profile: Some(ServerProfile::without_capa(Channel::Encrypted, Moment(7))),
         ..SessionHints::default()
     };
     let script = "S: +OK\nC: USER joe\nS: +OK\nC: PASS letmein\nS: +OK";
     let login = log_in(&hints, Mechanism::User, "letmein", script);
     let session = login.expect("joe is logged in");
-    assert_eq!(session.profile(), &ServerProfile::CapaUnsupported);
+    assert_eq!(Some(session.profile()), hints.profile.as_ref());
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn octets_after_the_answer_to_stls_are_an_injection() {
 #[test]
 fn utf8_is_enabled_only_for_names_that_need_it() {
     let capa = "S: +OK\nC: CAPA\nS: +OK\nS: UTF8 USER\nS: .\n";
-    let login = "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: -ERR";
+    let login = "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: +OK\nS: .";
     let hints = SessionHints::default();
     log_in(
         &hints,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::capabilities::Capabilities;
-use super::server_profile::{Channel, ServerProfile};
+use super::server_profile::{CapaUse, Channel, ServerProfile};
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
 use super::wire::Wire;
@@ -69,11 +69,12 @@ fn session_with<S: Read + Write>(
     server: S,
 ) -> Transaction<S> {
     let wire = Wire::new(server, None, hints.pipelining_log.clone());
-    let profile = ServerProfile::Announced {
+    let profile = ServerProfile {
         before_login: Capabilities::announced(),
         after_login,
         channel: Channel::Encrypted,
         when: Moment(0),
+        capa: CapaUse::Always,
     };
     Transaction::new(wire, profile, hints.pipelining)
 }

@@ -100,7 +100,7 @@ fn a_listing_that_was_asked_for_at_login_is_only_read() {
     let server = ScriptedServer::new(&format!("C: UIDL\nC: LIST\n{script}"));
     let mut wire = Wire::new(server, None, PipeliningLog::default());
     wire.send(&[Command::Uidl, Command::List]).expect("sent");
-    let mut session = Transaction::new(wire, ServerProfile::CapaUnsupported, Pipelining::Always)
+    let mut session = Transaction::new(wire, ServerProfile::default(), Pipelining::Always)
         .expecting(Some(Sizes::Each));
     let listing = session.list(Sizes::Each).expect("both answers are there");
     assert_eq!(shown(&listing), ["1 a 10"]);
@@ -296,7 +296,7 @@ fn the_answer_to_quit_is_awaited_for_long_only_after_dele() {
         let pace = Pace::default();
         let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
         let wire = wire.paced_by(pace.clone());
-        let profile = ServerProfile::CapaUnsupported;
+        let profile = ServerProfile::default();
         let mut session = Transaction::new(wire, profile, Pipelining::Never);
         let marked = &recorded([1, 2, 3])[..marks];
         session.delete(marked, |_, _| GoOn::Yes).expect(script);
