@@ -321,14 +321,19 @@ mod tests {
             ("server = 'h'", "f:1: there is no \"user\""),
             (
                 "server = 'h'\nuser = 'me'\nmda = 'x %s'",
-                "f:4: \"mda\" contains %s; only %F (sender), %T (user) and %% are known",
+                "f:4: \"mda\" contains %s; only %F (sender), %L (local user) and %% are known",
+            ),
+            (
+                "server = 'h'\nuser = 'me'\nmda = 'procmail -d %T'",
+                "f:4: \"mda\" contains %T, which is the local user in other fetchers, but was the user at \
+                 the server here",
+            ),
+            (
+                "server = 'h'\nuser = 'me'\nmda = 'procmail -d %L'",
+                "f:4: \"mda\" contains %L, but there is no local-user",
             ),
             (
                 "server = 'h'\nuser = 'me'\nmda = ''",
-                "f:4: \"mda\" names no program",
-            ),
-            (
-                "server = 'h'\nuser = 'me'\nmda = []",
                 "f:4: \"mda\" names no program",
             ),
         ] {

@@ -12,6 +12,7 @@ use crate::config::password::Source;
 use crate::config::paths;
 use crate::config::settings::{At, Settings, value_or, value_or_default};
 use crate::config::targets::{self, Targets};
+use crate::config::values::Wrong;
 use crate::config::values::delivery::{TargetKind, WrittenTarget};
 use crate::config::values::server::Server;
 use crate::delivery::mbox::MboxOptions;
@@ -122,20 +123,19 @@ impl Surroundings<'_> {
         settings: &Settings,
     ) -> Result<mda::Options, Error> {
         let words = paths::program(at, words, self.home)?;
-        let user = value_or_default(&settings.user);
-        if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
-            return Err(at.wrong_with_hint(
-                "would pass the user as an option",
-                "Write %T after other text",
-            ));
-        }
+        let local_user = settings.local_user.as_ref().map(|at| at.value.as_str());
+        let command = mda::Template::new(words, local_user).map_err(|bad| {
+            at.error(Wrong {
+                problem: bad.to_string(),
+                hint: bad.hint().map(str::to_owned),
+            })
+        })?;
         Ok(mda::Options {
-            command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
+            command,
             timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
             jobs: value_or(&settings.mda_jobs, 1) as usize,
             allow_root: value_or_default(&settings.mda_allow_root),
             may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
-            user,
             hidden_variables: Arc::clone(self.secret_variables),
         })
     }

@@ -273,7 +273,7 @@ keys! {
         /// it, by its group.
         "password" => password: Source, read secrets::literal;
         /// The command that prints the password. A string is run by `sh -c`; a list is a program
-        /// and its arguments. On a terminal the command may ask for a passphrase.
+        /// and its arguments, in which words for a shell are refused. On a terminal the command may ask for a passphrase.
         "password-command" => password, read secrets::password_command;
         /// The file that holds the password. Only its owner may read it.
         "password-file" => password, read secrets::file;
@@ -337,14 +337,18 @@ keys! {
         /// (`chgrp GROUP DIR; chmod g+s DIR`).
         "file-mode", default "0600" => file_mode: FileMode, read delivery::file_mode;
         /// The program that delivers messages (MDA): a list, or a string that is split like the
-        /// words of a shell. No shell is run. The program gets one message on its standard input,
+        /// words of a shell. No shell is run, and what only a shell understands, such as `|`, `>` or
+        /// `$HOME`, is refused: write `["sh", "-c", "..."]`. The program gets one message on its standard input,
         /// which is a pipe. In an argument, `%F` is the sender: the address in Return-Path, or
         /// MAILER-DAEMON if there is none, or if it does not begin with a letter or digit or has
-        /// unusual characters. `%T` is the `user` and `%%` a percent sign. Any other `%` is an error.
+        /// unusual characters. `%L` is the `local-user` and `%%` a percent sign. Any other `%` is an error.
         ///
         /// If the program exits with 0, the message is delivered. Otherwise the message is kept,
         /// and the next run gives it to the program again.
         "mda" => target, read delivery::mda;
+        /// The user of this machine whose mail it is: `%L` in `mda`, and the recipient with `lmtp` if there
+        /// is no `recipient`.
+        "local-user" => local_user: String, read delivery::local_user;
         /// The time that the program has for one message.
         "mda-timeout", default "10 min" => mda_timeout: Duration, read values::duration;
         /// The number of messages that are given to programs at the same time, each to a process
@@ -377,7 +381,7 @@ keys! {
         "lmtp" => target, read delivery::lmtp;
         /// The name of a target, `[targets.NAME]`. A list of one name is the same. See *A target*, below.
         "deliver" => target, read delivery::deliver;
-        /// The recipient whom the server is told. Required with `lmtp`.
+        /// The recipient whom the server is told. With `lmtp`, this or `local-user` is required.
         "recipient" => recipient: EnvelopeAddress, read delivery::recipient;
         /// `none`: cleartext, which is allowed only to this machine unless `allow-cleartext` is set. The
         /// program that listens there must be yours or root's.

@@ -6,7 +6,7 @@ use crate::config::settings::{Settings, value_or_default};
 use crate::config::values::delivery::LmtpSecurity;
 use crate::config::values::server::{Host, Server};
 use crate::net::Endpoint;
-use crate::targets::lmtp;
+use crate::targets::lmtp::{self, EnvelopeAddress};
 
 /// The port that LMTP uses where none is named: 25 is that of SMTP, and must not be used (RFC 2033
 /// section 5). There is no official one.
@@ -28,15 +28,7 @@ pub(super) fn options(
         },
         Host::Socket(path) => Endpoint::Unix(path.clone()),
     };
-    let recipient = settings.recipient.as_ref();
-    let recipient = recipient.ok_or_else(|| Error::Incomplete {
-        at: origin.clone(),
-        what: "\"recipient\", which lmtp needs",
-        hint: match origin.was_typed() {
-            true => "Add --recipient me@example.com",
-            false => "Add recipient = \"me@example.com\"",
-        },
-    })?;
+    let recipient = recipient(settings, origin)?;
     let is_here = endpoint.is_loopback();
     let allows_cleartext = value_or_default(&settings.allow_cleartext);
     let is_encrypted = match &settings.lmtp_security {
@@ -51,11 +43,28 @@ pub(super) fn options(
     };
     Ok(lmtp::LmtpOptions {
         endpoint,
-        recipient: recipient.value.clone(),
+        recipient,
         is_encrypted,
         allows_cleartext,
         adds_id_header: value_or_default(&settings.id_header),
     })
+}
+
+/// Returns the recipient: `recipient`, or else `local-user`.
+fn recipient(settings: &Settings, origin: &Origin) -> Result<EnvelopeAddress, Error> {
+    if let Some(at) = &settings.recipient {
+        return Ok(at.value.clone());
+    }
+    let at = settings.local_user.as_ref();
+    let at = at.ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"recipient\", which lmtp needs",
+        hint: match origin.was_typed() {
+            true => "Add --recipient me@example.com",
+            false => "Add recipient = \"me@example.com\"",
+        },
+    })?;
+    EnvelopeAddress::parse(&at.value).ok_or_else(|| at.wrong("cannot be a recipient"))
 }
 
 #[cfg(test)]
@@ -147,6 +156,22 @@ mod tests {
                 "{server} {user} {lmtp} {recipient}"
             );
         }
+    }
+
+    #[test]
+    fn a_local_user_is_the_recipient_where_none_is_named() {
+        for (keys, recipient) in [
+            ("local-user = 'joe'", "joe"),
+            ("local-user = 'joe'\nrecipient = 'me'", "me"),
+        ] {
+            let options = check(&format!("lmtp = '/run/lmtp'\n{keys}")).expect(keys);
+            assert_eq!(options.recipient.to_string(), recipient);
+        }
+        let error = check("lmtp = '/run/lmtp'\nlocal-user = 'größe'").expect_err("it is not ASCII");
+        assert_eq!(
+            error.to_string(),
+            "f:3: \"local-user\" cannot be a recipient"
+        );
     }
 
     #[test]

@@ -232,7 +232,7 @@ mod tests {
         enabled = false
         password-env = 'OLD'
         [accounts.'me@example.com']
-        mda = 'procmail -d %T'
+        mda = 'procmail -f %F'
         keep = true
     ";
 

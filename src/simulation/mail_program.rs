@@ -40,12 +40,11 @@ pub(super) fn mail_program(mut chance: Chance, watch: SharedWatch) -> MailProgra
 /// Returns what the configuration says about it.
 pub(super) fn options(jobs: usize) -> Options {
     Options {
-        command: Template::new(vec!["/bin/mda".to_owned()]).expect("the template is valid"),
+        command: Template::new(vec!["/bin/mda".to_owned()], None).expect("the template is valid"),
         timeout: Duration::from_secs(300),
         jobs,
         allow_root: true,
         may_ignore_input: false,
-        user: "joe".to_owned(),
         hidden_variables: Arc::new([]),
     }
 }

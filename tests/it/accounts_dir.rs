@@ -132,7 +132,7 @@ fn a_mistake_in_one_file_fails_one_account() {
         ),
         (
             "server = 'h'\nuser = 'u'\nmda = 'cat %x'",
-            "FILE:3: \"mda\" contains %x; only %F (sender), %T (user) and %% are known",
+            "FILE:3: \"mda\" contains %x; only %F (sender), %L (local user) and %% are known",
         ),
     ] {
         let (sandbox, _server) = three_accounts();

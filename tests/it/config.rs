@@ -363,14 +363,47 @@ fn a_configuration_writable_by_others_is_refused() {
 }
 
 #[test]
-fn a_user_cannot_become_an_option_of_the_mda() {
+fn a_local_user_cannot_become_an_option_of_the_mda() {
     let sandbox = Sandbox::new();
-    let account = "[accounts.a]\nserver = 'localhost'\nuser = '-oops'\nmda = 'true %T'\n";
+    let account =
+        "[accounts.a]\nserver = 'localhost'\nuser = 'a'\nmda = 'true %L'\nlocal-user = '-x'";
     let file = sandbox.write("option.toml", account);
 
     let outcome = sandbox.mailpull(["fetch", "-c"]).arg(&file).run();
 
     outcome
         .fails_with(78)
-        .stderr_has("would pass the user as an option");
+        .stderr_has("must be the name of a user of this machine");
+}
+
+#[test]
+fn words_for_a_shell_are_refused_before_any_login() {
+    for key in [
+        "mda = 'spamc | procmail'",
+        "password-command = ['pass', 'mail', '|', 'head', '-1']",
+        "tunnel-command = ['nc', '$GATE', '110']",
+    ] {
+        let sandbox = Sandbox::new();
+        let account = format!("[accounts.a]\nserver = 'localhost'\nuser = 'me'\n{key}\n");
+        let file = sandbox.write("shell.toml", &account);
+
+        let outcome = sandbox.mailpull(["fetch", "-c"]).arg(&file).run();
+
+        outcome
+            .fails_with(78)
+            .stderr_has("[\"sh\", \"-c\", \"...\"]");
+    }
+}
+
+#[test]
+fn the_user_at_the_server_is_never_the_local_recipient() {
+    let sandbox = Sandbox::new();
+    let account = "[accounts.a]\nserver = 'localhost'\nuser = 'root'\nmda = 'procmail -d %T'\n";
+    let file = sandbox.write("procmail.toml", account);
+
+    let outcome = sandbox.mailpull(["fetch", "-c"]).arg(&file).run();
+
+    outcome
+        .fails_with(78)
+        .stderr_has("Write %L, and add local-user = \"NAME\"");
 }

@@ -1,7 +1,7 @@
 //! The destination of messages.
 
 use super::server::{self, Server};
-use super::{Value, Wrong, count, line, quoted, words};
+use super::{Value, Wrong, count, line, program, quoted, shell, words};
 use crate::delivery::FileMode;
 use crate::delivery::mbox::MboxLocks;
 use crate::targets::lmtp::EnvelopeAddress;
@@ -84,6 +84,19 @@ pub(in crate::config) fn recipient(value: Value) -> Result<EnvelopeAddress, Wron
     })
 }
 
+/// Reads `local-user`. It can neither become an option of a program nor a second argument.
+pub(in crate::config) fn local_user(value: Value) -> Result<String, Wrong> {
+    let name = line(value)?;
+    let is_inner = |c: char| c.is_alphanumeric() || "._+-@$".contains(c);
+    if name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && name.chars().skip(1).all(is_inner)
+    {
+        return Ok(name);
+    }
+    let shown = quoted(&name);
+    Err(format!("must be the name of a user of this machine, not {shown}").into())
+}
+
 /// Reads `maildir`.
 pub(in crate::config) fn maildir(value: Value) -> Result<WrittenTarget, Wrong> {
     Ok(WrittenTarget::Maildir(line(value)?))
@@ -111,9 +124,12 @@ pub(in crate::config) fn mbox_lock(value: Value) -> Result<MboxLocks, Wrong> {
 /// Reads `mda`. A string is split like the words of a shell, but no shell is run.
 pub(in crate::config) fn mda(value: Value) -> Result<WrittenTarget, Wrong> {
     match value {
-        Value::List(values) => Ok(WrittenTarget::Mda(words(values)?)),
+        Value::List(values) => Ok(WrittenTarget::Mda(program(values)?)),
         Value::Text(text) => match shell_words::split(&text) {
-            Ok(words) => Ok(WrittenTarget::Mda(words)),
+            Ok(words) => {
+                shell::refuse_in_line(&text, &words)?;
+                Ok(WrittenTarget::Mda(words))
+            }
             Err(_) => Err("has a quote that is not closed".into()),
         },
         other => Err(other.instead_of("a string or a list of strings")),
@@ -178,11 +194,32 @@ mod tests {
     }
 
     #[test]
+    fn a_local_user_is_one_plain_word() {
+        for (text, is_user) in [
+            ("joe", true),
+            ("_mail", true),
+            ("joe+work@example.com", true),
+            ("-froot", false),
+            ("a b", false),
+            ("../x", false),
+            ("%F", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                local_user(Value::from_text(text)).is_ok(),
+                is_user,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn an_mda_in_one_string_is_split_like_shell_words() {
         for (text, words) in [
             ("procmail -d me", Some(&["procmail", "-d", "me"][..])),
             ("'my mda' \"a b\" c\\ d", Some(&["my mda", "a b", "c d"])),
-            ("x $HOME `id` | y", Some(&["x", "$HOME", "`id`", "|", "y"])),
+            ("x '$HOME' \\| y", Some(&["x", "$HOME", "|", "y"])),
+            ("x | y", None),
             ("x 'y", None),
         ] {
             let read = mda(Value::from_text(text)).ok();

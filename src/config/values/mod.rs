@@ -13,6 +13,7 @@ pub(super) mod choices;
 pub(super) mod delivery;
 pub(super) mod secrets;
 pub(super) mod server;
+mod shell;
 mod units;
 pub(super) mod via;
 
@@ -162,12 +163,13 @@ fn words(values: Vec<Value>) -> Result<Vec<String>, Wrong> {
         .collect()
 }
 
-/// Reads the elements of a list as a program and its arguments.
+/// Reads the elements of a list as a program and its arguments. Words for a shell are refused: none is run.
 fn program(values: Vec<Value>) -> Result<Vec<String>, Wrong> {
     let words = words(values)?;
     if words.first().is_none_or(String::is_empty) {
         return Err("names no program".into());
     }
+    shell::refuse_in_list(&words)?;
     Ok(words)
 }
 

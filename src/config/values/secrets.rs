@@ -88,6 +88,8 @@ mod tests {
         for (value, is_command) in [
             (Value::from_text("pass show mail"), true),
             (strings(&["pass", "", "x y"]), true),
+            (strings(&["pass", "mail", "|", "head"]), false),
+            (Value::from_text("pass mail | head"), true),
             (Value::from_text(" "), false),
             (Value::from_text("a\0b"), false),
             (strings(&[]), false),

@@ -65,8 +65,6 @@ pub struct Options {
     pub allow_root: bool,
     /// True if exit status 0 counts although the message was not read to its end.
     pub may_ignore_input: bool,
-    /// The account's user, for `%T`.
-    pub user: String,
     /// The environment variables that hold passwords, which the MDA does not inherit.
     pub hidden_variables: Arc<[String]>,
 }
@@ -264,12 +262,11 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let argv = ["/bin/sh", "-c", script].map(str::to_owned);
             let options = Options {
-                command: Template::new(argv.to_vec()).expect("the template is valid"),
+                command: Template::new(argv.to_vec(), None).expect("the template is valid"),
                 timeout: Duration::from_secs(60),
                 jobs,
                 allow_root: true,
                 may_ignore_input: false,
-                user: "joe".to_owned(),
                 hidden_variables: Arc::new([]),
             };
             let interrupt = Interrupt::never().expect("a pair of sockets");

@@ -76,7 +76,7 @@ impl MdaSlot {
         // If it cannot be emptied, only the line in an error message is that of an earlier message.
         let _ = stderr.set_len(0);
         let _ = stderr.rewind();
-        let arguments = options.command.arguments(sender, &options.user);
+        let arguments = options.command.arguments(sender);
         let mut command = child::command(program, arguments, &options.hidden_variables);
         command
             .stdin(stdin.read_end().map_err(not_runnable)?)
@@ -189,12 +189,11 @@ mod tests {
     fn options(script: &str, timeout: Duration) -> Options {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
         Options {
-            command: Template::new(argv.to_vec()).expect("the template is valid"),
+            command: Template::new(argv.to_vec(), None).expect("the template is valid"),
             timeout,
             jobs: 1,
             allow_root: true,
             may_ignore_input: false,
-            user: "joe".to_owned(),
             hidden_variables: Arc::new([]),
         }
     }
@@ -300,7 +299,7 @@ mod tests {
     fn a_program_that_does_not_exist_is_not_runnable() {
         let sandbox = TestSlot::new();
         let mut options = options("", FAR);
-        options.command = Template::new(vec!["/nowhere/mda".to_owned()]).expect("a template");
+        options.command = Template::new(vec!["/nowhere/mda".to_owned()], None).expect("a template");
         let error = sandbox.slot.run(&options, "", message(1), || {});
         match error.expect_err("there is no such program") {
             Error::NotRunnable { source, .. } => assert_eq!(source.kind(), io::ErrorKind::NotFound),

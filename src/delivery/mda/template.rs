@@ -1,7 +1,7 @@
 //! The command line of an MDA with placeholders.
 
-/// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent
-/// sign.
+/// A command line with placeholders: `%F` is the envelope sender, `%L` the local user, `%%` a per cent
+/// sign. The local user is filled in already.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template(Vec<String>);
 
@@ -11,42 +11,55 @@ pub(crate) enum BadTemplate {
     /// It has no program.
     #[error("names no program")]
     Empty,
-    /// A per cent sign is not followed by F, T or %.
-    #[error("contains {0}; only %F (sender), %T (user) and %% are known")]
+    /// `%L` needs a local user.
+    #[error("contains %L, but there is no local-user")]
+    NoLocalUser,
+    /// A per cent sign is not followed by F, L or %.
+    #[error("contains {0}; only %F (sender), %L (local user) and %% are known")]
     Placeholder(String),
     /// It contains a NUL, which ends an argument.
     #[error("contains a NUL")]
     Nul,
+    /// `%T`: fetchmail replaces it by the local user, and version 0.1.0 did by the user at the server, whose
+    /// name may be that of somebody else on this machine.
+    #[error(
+        "contains %T, which is the local user in other fetchers, but was the user at the server here"
+    )]
+    ServerUser,
+}
+
+impl BadTemplate {
+    /// Returns a sentence that says what to write instead.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoLocalUser => {
+                Some("Add local-user = \"NAME\", the user of this machine whose mail it is")
+            }
+            Self::ServerUser => Some(
+                "Write %L, and add local-user = \"NAME\", the user of this machine whose mail it is",
+            ),
+            Self::Empty | Self::Placeholder(_) | Self::Nul => None,
+        }
+    }
 }
 
 impl Template {
-    /// Checks the placeholders of a program and its arguments.
+    /// Checks the placeholders of a program and its arguments, and fills in the local user.
     ///
     /// # Errors
-    /// There is no program, an unknown placeholder, or a NUL.
-    pub(crate) fn new(argv: Vec<String>) -> Result<Self, BadTemplate> {
+    /// There is no program, an unknown placeholder, no local user for `%L`, or a NUL.
+    pub(crate) fn new(argv: Vec<String>, local_user: Option<&str>) -> Result<Self, BadTemplate> {
         if argv.first().is_none_or(String::is_empty) {
             return Err(BadTemplate::Empty);
         }
         if argv.iter().any(|argument| argument.contains('\0')) {
             return Err(BadTemplate::Nul);
         }
-        for argument in &argv[1..] {
-            let mut chars = argument.chars();
-            while let Some(c) = chars.next() {
-                if c != '%' {
-                    continue;
-                }
-                match chars.next() {
-                    Some('F' | 'T' | '%') => {}
-                    other => {
-                        let shown = other.map_or_else(|| "%".into(), |c| format!("%{c}"));
-                        return Err(BadTemplate::Placeholder(shown));
-                    }
-                }
-            }
-        }
-        Ok(Self(argv))
+        let mut words = argv.into_iter();
+        let program = words.next();
+        let arguments = words.map(|argument| with_local_user(&argument, local_user));
+        let words = program.map(Ok).into_iter().chain(arguments);
+        Ok(Self(words.collect::<Result<_, _>>()?))
     }
 
     /// Returns the program.
@@ -55,12 +68,11 @@ impl Template {
     }
 
     /// Returns the arguments with their placeholders filled in. A value cannot become an option:
-    /// a sender never begins with a dash, and a user that does is refused where `%T` begins an
-    /// argument.
-    pub(super) fn arguments(&self, sender: &str, user: &str) -> Vec<String> {
+    /// neither a sender nor a local user begins with a dash.
+    pub(super) fn arguments(&self, sender: &str) -> Vec<String> {
         self.0[1..]
             .iter()
-            .map(|argument| fill(argument, sender, user))
+            .map(|argument| fill(argument, sender))
             .collect()
     }
 
@@ -70,7 +82,29 @@ impl Template {
     }
 }
 
-fn fill(argument: &str, sender: &str, user: &str) -> String {
+/// Checks the placeholders of an argument, and fills in the local user. His name has no per cent sign.
+fn with_local_user(argument: &str, local_user: Option<&str>) -> Result<String, BadTemplate> {
+    let mut filled = String::with_capacity(argument.len());
+    let mut chars = argument.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            filled.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some(known @ ('F' | '%')) => filled.extend(['%', known]),
+            Some('L') => filled.push_str(local_user.ok_or(BadTemplate::NoLocalUser)?),
+            Some('T') => return Err(BadTemplate::ServerUser),
+            other => {
+                let shown = other.map_or_else(|| "%".into(), |c| format!("%{c}"));
+                return Err(BadTemplate::Placeholder(shown));
+            }
+        }
+    }
+    Ok(filled)
+}
+
+fn fill(argument: &str, sender: &str) -> String {
     let mut filled = String::with_capacity(argument.len());
     let mut rest = argument;
     while let Some((text, behind)) = rest.split_once('%') {
@@ -78,7 +112,6 @@ fn fill(argument: &str, sender: &str, user: &str) -> String {
         let mut chars = behind.chars();
         let value = match chars.next() {
             Some('F') => sender,
-            Some('T') => user,
             _ => "%",
         };
         filled.push_str(value);
@@ -93,16 +126,17 @@ mod tests {
     use super::*;
 
     fn template(argv: &[&str]) -> Result<Template, BadTemplate> {
-        Template::new(argv.iter().map(|&argument| argument.to_owned()).collect())
+        let argv = argv.iter().map(|&argument| argument.to_owned());
+        Template::new(argv.collect(), Some("joe"))
     }
 
     #[test]
     fn placeholders_are_filled_in_once() {
-        let argv = ["x", "-f", "%F", "a%%b", "%T%F", "%%F"];
+        let argv = ["x", "-f", "%F", "a%%b", "%L%F", "%%F"];
         let filled = template(&argv)
             .expect("the template is valid")
-            .arguments("%T@x", "joe");
-        assert_eq!(filled, ["-f", "%T@x", "a%b", "joe%T@x", "%F"]);
+            .arguments("%L@x");
+        assert_eq!(filled, ["-f", "%L@x", "a%b", "joe%L@x", "%F"]);
     }
 
     #[test]
@@ -118,6 +152,11 @@ mod tests {
                 "{argv:?}"
             );
         }
+        for argument in ["%T", "--user=%T", "%%%T", "%T@example.com"] {
+            assert_eq!(template(&["x", argument]), Err(BadTemplate::ServerUser));
+        }
+        let without = Template::new(vec!["x".to_owned(), "%L".to_owned()], None);
+        assert_eq!(without, Err(BadTemplate::NoLocalUser));
         assert_eq!(template(&[]), Err(BadTemplate::Empty));
         assert_eq!(template(&["a\0b"]), Err(BadTemplate::Nul));
     }

@@ -31,10 +31,10 @@ fn an_unsafe_sender_never_reaches_the_command_line() {
     let script = r#"printf '%s\n' "$@" >>"$HOME/arguments"; exec cat >/dev/null"#;
     configure_script(&sandbox, &server, script, "");
     let mda = format!(
-        "{} -f %F -t=%T 100%% '%F %T'",
+        "{} -f %F -t=%L 100%% '%F %L'",
         sandbox.path("mda").display()
     );
-    super::configure(&sandbox, &server, &mda, "");
+    super::configure(&sandbox, &server, &mda, "local-user = 'joe'");
     sandbox.mailpull(["fetch"]).run().succeeds();
     let expected: String = senders
         .iter()
