@@ -273,7 +273,8 @@ keys! {
         /// it, by its group.
         "password" => password: Source, read secrets::literal;
         /// The command that prints the password. A string is run by `sh -c`; a list is a program
-        /// and its arguments, in which words for a shell are refused. On a terminal the command may ask for a passphrase.
+        /// and its arguments, in which words for a shell are refused. The first line that it prints is
+        /// the password. Status 75 is a temporary failure, any other but 0 a refused login. On a terminal the command may ask for a passphrase.
         "password-command" => password, read secrets::password_command;
         /// The file that holds the password. Only its owner may read it.
         "password-file" => password, read secrets::file;

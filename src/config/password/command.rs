@@ -4,6 +4,7 @@
 //! Without a terminal its standard input is empty, its standard error is kept for the error message,
 //! and it runs in a process group of its own, so that nothing that it started outlives the deadline.
 
+use std::fmt;
 use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
@@ -35,13 +36,35 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub enum Problem {
     /// It failed: how, and the first line of its standard error.
-    Failed(String, ServerText),
+    Failed(FailedStatus, ServerText),
     /// A signal arrived.
     Interrupted,
     /// The system cannot run it.
     Run(io::Error),
     /// It was killed after this number of seconds.
     Timeout(u64),
+    /// It printed something that cannot be a password.
+    Unusable(&'static str),
+}
+
+/// The way in which a command failed.
+#[derive(Clone, Copy, Debug)]
+pub struct FailedStatus(ExitStatus);
+
+impl FailedStatus {
+    /// sysexits(3): a temporary failure.
+    const EX_TEMPFAIL: i32 = 75;
+
+    /// Returns true if the command itself says that it may work later: a locked keyring, a missing network.
+    pub(super) fn is_transient(self) -> bool {
+        self.0.code() == Some(Self::EX_TEMPFAIL)
+    }
+}
+
+impl fmt::Display for FailedStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed ({})", self.0)
+    }
 }
 
 impl Problem {
@@ -60,6 +83,7 @@ impl Problem {
             Self::Failed(how, complaint) => format!("{key} {how}: {complaint}"),
             Self::Interrupted => "interrupted".to_owned(),
             Self::Run(error) => format!("cannot run the {key}: {error}"),
+            Self::Unusable(how) => format!("{key} {how}"),
             Self::Timeout(seconds) => {
                 format!("{key} did not end within {seconds} s and was killed")
             }
@@ -130,15 +154,16 @@ impl Output {
         for pipe in [&mut self.stdout, &mut self.stderr] {
             pipe.read_rest().map_err(Problem::Run)?;
         }
-        let how = if !status.success() {
-            format!("failed ({status})")
-        } else if self.stdout.has_overflowed() {
-            "printed more than a password".to_owned()
-        } else {
-            return Ok(self.stdout.take());
-        };
-        let stderr = first_line(self.stderr.octets());
-        Err(Problem::Failed(how, stderr))
+        if !status.success() {
+            let stderr = first_line(self.stderr.octets());
+            return Err(Problem::Failed(FailedStatus(status), stderr));
+        }
+        // Notes may follow the first line, and they may be long.
+        let has_line = memchr::memchr(b'\n', self.stdout.octets()).is_some();
+        if self.stdout.has_overflowed() && !has_line {
+            return Err(Problem::Unusable("printed more than a password"));
+        }
+        Ok(self.stdout.take())
     }
 }
 
@@ -285,7 +310,7 @@ mod tests {
                 "password-command failed (signal: 9 (SIGKILL))",
             ),
             (
-                "head -c 100000 /dev/zero",
+                "head -c 100000 /dev/zero; echo",
                 "password-command printed more than a password",
             ),
         ] {

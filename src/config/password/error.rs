@@ -109,7 +109,8 @@ impl Error {
         match self {
             Self::Command { problem, .. } => match problem {
                 Problem::Run(error) if unsafe_program(error).is_some() => Exit::Configuration,
-                Problem::Failed(..) | Problem::Run(_) => Exit::LoginRefused,
+                Problem::Failed(ending, _) if ending.is_transient() => Exit::Temporary,
+                Problem::Failed(..) | Problem::Run(_) | Problem::Unusable(_) => Exit::LoginRefused,
                 Problem::Interrupted => Exit::Signal(2),
                 Problem::Timeout(_) => Exit::Temporary,
             },

@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::os::child;
 use crate::os::keyring::{self, Item};
@@ -37,6 +37,8 @@ mod error;
 mod netrc;
 mod prompt;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use error::Error;
 
@@ -47,8 +49,9 @@ pub(crate) const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
 
 /// The source of a password.
 ///
-/// One line end after the password in a file or in the output of a command is removed. Any other CR,
-/// LF or NUL is an error: it cannot be sent, and mailpull does not guess which line was meant.
+/// A command may print more lines, as `pass` does: the first is the password. One line end after the password
+/// in a file is removed, and any other CR, LF or NUL there is an error: mailpull does not guess which line was
+/// meant.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// No source is named: `.netrc`, then the terminal.
@@ -172,13 +175,15 @@ fn from_command(
         .map_err(|path| Problem::Run(io::Error::other(path)))
         .and_then(|()| command::run(&mut process, place, COMMAND_DEADLINE, interrupt));
     let secret = printed.and_then(|printed| {
-        let mut octets = without_newline(printed);
+        let is_empty = printed.is_empty();
+        let mut octets = only_first_line(printed);
         Secret::new(mem::take(&mut *octets)).map_err(|problem| {
             let how = match problem {
-                Unusable::Empty => "printed nothing",
-                Unusable::Unsendable => "printed more than one line, or a NUL",
+                Unusable::Empty if is_empty => "printed nothing",
+                Unusable::Empty => "printed an empty line first",
+                Unusable::Unsendable => "printed a CR or a NUL in the first line",
             };
-            Problem::Failed(how.to_owned(), ServerText::default())
+            Problem::Unusable(how)
         })
     });
     secret.map_err(|problem| match problem {
@@ -299,6 +304,16 @@ fn keyring_item(login: Login<'_>) -> Item<'_> {
     ])
 }
 
+/// Removes all after the first line, and its line end. What `pass` and other password managers print has notes
+/// after the password.
+fn only_first_line(mut octets: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if let Some(end) = memchr::memchr(b'\n', &octets) {
+        octets[end + 1..].zeroize();
+        octets.truncate(end + 1);
+    }
+    without_newline(octets)
+}
+
 /// Removes the one line end that an editor or `echo` puts after a password.
 fn without_newline(mut octets: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     if octets.last() == Some(&b'\n') {
@@ -329,141 +344,3 @@ fn not_read(path: &Path, error: FileError) -> Error {
 
 /// The time that a command has. A user may have to type a passphrase for it.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
-
-#[cfg(test)]
-mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-    use crate::exit::Exit;
-
-    const LOGIN: Login<'_> = Login {
-        account: "work",
-        user: "me",
-        host: "pop.example.com",
-    };
-
-    fn obtain(source: &Source, hidden: &[String]) -> Result<Vec<u8>, Error> {
-        let secret = source.obtain(
-            LOGIN,
-            hidden,
-            &Interrupt::never().expect("a pair of sockets"),
-        );
-        secret.map(|secret| secret.expose().to_vec())
-    }
-
-    fn program(words: Vec<String>) -> Source {
-        command(CommandLine::Program(words))
-    }
-
-    fn shell(line: &str) -> Source {
-        command(CommandLine::Shell(line.into()))
-    }
-
-    fn command(line: CommandLine) -> Source {
-        let key = "password-command";
-        Source::Command(SecretCommand { key, line })
-    }
-
-    fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().expect("a file can be made");
-        fs::write(file.path(), text).expect("the file can be written");
-        fs::set_permissions(file.path(), Permissions::from_mode(mode))
-            .expect("the owner can set permissions");
-        file
-    }
-
-    #[test]
-    fn one_line_end_after_a_password_is_removed() {
-        for (text, password) in [
-            (&b"hunter2"[..], Some(&b"hunter2"[..])),
-            (b"hunter2\n", Some(b"hunter2")),
-            (b"hunter2\r\n", Some(b"hunter2")),
-            (b" hunter 2 \n", Some(b" hunter 2 ")),
-            (b"\xff\n", Some(b"\xff")),
-            (b"", None),
-            (b"\n", None),
-            (b"hunter2\n\n", None),
-            (b"hunter2\r", None),
-            (b"hunter2\nuser: me\n", None),
-            (b"hunter\x002", None),
-        ] {
-            let file = write(text, 0o600);
-            let stored = Source::File(file.path().to_owned());
-            let printed = program(vec!["cat".into(), shown(file.path())]);
-            for (source, exit) in [(stored, Exit::Configuration), (printed, Exit::LoginRefused)] {
-                let answer = obtain(&source, &[]);
-                assert_eq!(answer.as_deref().ok(), password);
-                if let Err(error) = answer {
-                    assert_eq!(error.exit(), exit);
-                    assert!(!error.to_string().contains("hunter"), "{error}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_string_is_run_by_the_shell() {
-        let source = shell("echo hunter2 | tr a-z A-Z");
-        assert_eq!(
-            obtain(&source, &[]).expect("the command succeeds"),
-            b"HUNTER2"
-        );
-    }
-
-    #[test]
-    fn a_command_does_not_inherit_a_password() {
-        let source = shell("echo \"${CARGO_MANIFEST_DIR-gone}\"");
-        let hidden = ["CARGO_MANIFEST_DIR".to_owned()];
-        assert_eq!(
-            obtain(&source, &hidden).expect("the command succeeds"),
-            b"gone"
-        );
-    }
-
-    #[test]
-    fn a_password_file_that_others_may_read_is_refused() {
-        let file = write(b"hunter2\n", 0o644);
-        let error =
-            obtain(&Source::File(file.path().into()), &[]).expect_err("the file is refused");
-        assert!(error.to_string().contains("is open to others"), "{error}");
-        assert_eq!(error.exit(), Exit::Configuration);
-    }
-
-    #[test]
-    fn a_variable_that_is_not_set_is_named() {
-        for (value, password) in [
-            (Some("hunter2"), Some(&b"hunter2"[..])),
-            (Some(""), None),
-            (None, None),
-        ] {
-            let answer = from_variable("MAIL_PASSWORD", value.map(OsString::from));
-            match answer {
-                Ok(secret) => assert_eq!(Some(secret.expose()), password),
-                Err(error) => {
-                    assert!(password.is_none());
-                    assert!(error.to_string().contains("MAIL_PASSWORD"), "{error}");
-                    assert_eq!(error.exit(), Exit::Configuration);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn only_a_netrc_with_the_password_must_be_private() {
-        let ours = b"machine pop.example.com login me password hunter2";
-        let others = b"machine ftp.example.com login me password hunter2";
-        for (text, mode, is_found) in [
-            (&ours[..], 0o600, Some(true)),
-            (&ours[..], 0o644, None),
-            (&others[..], 0o644, Some(false)),
-        ] {
-            let file = write(text, mode);
-            let found = from_netrc(file.path(), LOGIN);
-            assert_eq!(found.ok().map(|found| found.is_some()), is_found);
-        }
-        let missing = from_netrc(Path::new("/does/not/exist"), LOGIN);
-        assert!(missing.is_ok_and(|found| found.is_none()));
-    }
-}

@@ -12,8 +12,12 @@ pub(super) struct Malformed {
 /// Finds the password of the first entry for a machine, or of `default`, whose login is the user's
 /// or absent. Entries without a password are skipped.
 ///
+/// The file belongs to all programs that read it, so a mistake in an entry of another machine or login, or a word
+/// that another program knows, is skipped. In an entry of ours it may be half of a password.
+///
 /// # Errors
-/// A word is unknown, a name or a value is missing, or a quote is not closed.
+/// In an entry for this login, or before the first one, a word is unknown, a value is missing, or a quote is not
+/// closed.
 pub(super) fn find(
     octets: &[u8],
     host: &str,
@@ -21,29 +25,31 @@ pub(super) fn find(
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Malformed> {
     let mut words = Words { octets, at: 0 };
     let mut entry = NetrcEntry::default();
-    while let Some(keyword) = words.keyword()? {
-        match &**keyword {
-            b"machine" => {
-                if let Some(password) = entry.password_for(user) {
-                    return Ok(Some(password));
-                }
-                let name = words.value()?;
-                entry = NetrcEntry::new(name.eq_ignore_ascii_case(host.as_bytes()));
+    let mut is_in_entry = false;
+    loop {
+        let keyword = match words.keyword() {
+            Ok(None) => return entry.password_for(user),
+            Ok(Some(keyword)) => keyword,
+            Err(mistake) if is_in_entry => {
+                entry.mistake.get_or_insert(mistake);
+                continue;
             }
-            b"default" => {
-                if let Some(password) = entry.password_for(user) {
-                    return Ok(Some(password));
-                }
-                entry = NetrcEntry::new(true);
+            Err(mistake) => return Err(mistake),
+        };
+        let is_next = matches!(&**keyword, b"machine" | b"default");
+        is_in_entry |= is_next;
+        if is_next && let Some(password) = entry.password_for(user)? {
+            return Ok(Some(password));
+        }
+        match entry.read(&keyword, &mut words, host) {
+            Ok(()) => {}
+            Err(mistake) if is_in_entry => {
+                entry.mistake.get_or_insert(mistake);
             }
-            b"login" => entry.login = Some(words.value()?),
-            b"password" => entry.password = Some(words.value()?),
-            b"account" => drop(words.value()?),
-            b"macdef" => words.skip_macro(),
-            _ => return Err(words.malformed("unknown word (a value with blanks needs quotes)")),
+            // It may be a mistyped "machine".
+            Err(mistake) => return Err(mistake),
         }
     }
-    Ok(entry.password_for(user))
 }
 
 #[derive(Default)]
@@ -51,6 +57,8 @@ struct NetrcEntry {
     matches: bool,
     login: Option<Zeroizing<Vec<u8>>>,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// The first mistake in it.
+    mistake: Option<Malformed>,
 }
 
 impl NetrcEntry {
@@ -61,12 +69,32 @@ impl NetrcEntry {
         }
     }
 
-    fn password_for(&mut self, user: &str) -> Option<Zeroizing<Vec<u8>>> {
+    /// Reads what follows a keyword. A keyword that begins an entry replaces this one.
+    fn read(&mut self, keyword: &[u8], words: &mut Words<'_>, host: &str) -> Result<(), Malformed> {
+        match keyword {
+            b"machine" => {
+                *self = Self::default();
+                self.matches = words.value()?.eq_ignore_ascii_case(host.as_bytes());
+            }
+            b"default" => *self = Self::new(true),
+            b"login" => self.login = Some(words.value()?),
+            b"password" => self.password = Some(words.value()?),
+            b"account" => drop(words.value()?),
+            b"macdef" => words.skip_macro(),
+            _ => return Err(words.malformed("unknown word (a value with blanks needs quotes)")),
+        }
+        Ok(())
+    }
+
+    /// Returns its password, if it is an entry for this user.
+    fn password_for(&mut self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Malformed> {
         let is_theirs = |login: &Zeroizing<Vec<u8>>| **login == user.as_bytes();
-        if self.matches && self.login.as_ref().is_none_or(is_theirs) {
-            self.password.take()
-        } else {
-            None
+        if !self.matches || !self.login.as_ref().is_none_or(is_theirs) {
+            return Ok(None);
+        }
+        match self.mistake.take() {
+            Some(mistake) => Err(mistake),
+            None => Ok(self.password.take()),
         }
     }
 }
@@ -203,6 +231,7 @@ mod tests {
                 Some("x"),
             ),
             ("default password x", Some("x")),
+            ("password y login me", None),
             (
                 "machine pop.example.com password x\nmachine pop.example.com password y",
                 Some("x"),
@@ -231,6 +260,29 @@ mod tests {
                 Some("x"),
             ),
             ("macdef init\nmachine pop.example.com password x", None),
+            // Words and mistakes in entries of others.
+            (
+                "machine other login me password y protocol pop3 port 110\nmachine pop.example.com password x",
+                Some("x"),
+            ),
+            (
+                "machine pop.example.com protocol imap login you password y machine pop.example.com password x",
+                Some("x"),
+            ),
+            (
+                "machine other password \"y\nmachine pop.example.com password x",
+                Some("x"),
+            ),
+            (
+                "default login anonymous password y method http machine pop.example.com password x",
+                Some("x"),
+            ),
+            (
+                "machine pop.example.com password x machine other port",
+                Some("x"),
+            ),
+            ("machine other\nlogin", None),
+            ("machine", None),
         ] {
             assert_eq!(find_text(text), Ok(password.map(str::to_owned)), "{text}");
         }
@@ -239,9 +291,10 @@ mod tests {
     #[test]
     fn a_mistake_in_a_netrc_is_refused_with_its_line() {
         for (text, line) in [
-            ("machine", 1),
-            ("machine other\nlogin", 2),
             ("\n\npasswort x", 3),
+            ("machine pop.example.com login me password x port 110", 1),
+            ("machine pop.example.com login", 1),
+            ("machine pop.example.com passwort x", 1),
             ("machine pop.example.com password a b", 1),
             ("machine pop.example.com\npassword \"x", 2),
             ("machine pop.example.com\npassword \"x\ny\"", 2),
