@@ -126,6 +126,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
@@ -238,6 +241,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -336,6 +342,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -469,6 +478,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -562,6 +574,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -684,6 +699,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -814,6 +832,9 @@ max-total=\t''
 order=oldest-first\t''
 order=newest-first\t''
 interval=\t''
+pre-command=\t''
+post-command=\t''
+new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::credentials::Passwords;
+use super::hooks::Hooks;
 use super::login_delay::login_delay_left;
 use super::run_limit::RunLimit;
 use super::workers::Workers;
@@ -218,7 +219,13 @@ impl FetchAccount<'_> {
                 return Err(error.into());
             }
         };
-        let target = self.open_target(ledger).inspect_err(|failure| {
+        let hooks = Hooks {
+            account: self.account,
+            interrupt: &self.context.interrupt,
+            reporter: self.reporter,
+        };
+        let target = hooks.before().and_then(|()| self.open_target(ledger));
+        let target = target.inspect_err(|failure| {
             // The error is reported in any case.
             let _ = ledger.runs().end(&RunEnd::without_session(failure.exit));
         })?;
@@ -239,13 +246,18 @@ impl FetchAccount<'_> {
             reporter: self.reporter,
             find_other_accounts: &|ledger| self.context.other_accounts(self.account, ledger),
             interrupt: &self.context.interrupt,
-            summary,
+            summary: &mut *summary,
             course: Course::default(),
         };
         let ended = poll.run(self.connect());
         let is_of_database = ended.as_ref().is_err_and(poll::Error::is_of_database);
         self.may_note.set(!is_of_database);
-        ended.map(|()| Attempt::Made).map_err(Failure::from)
+        let ended = ended.map_err(Failure::from);
+        let exit = ended
+            .as_ref()
+            .map_or_else(|failure| failure.exit, |()| summary.exit);
+        hooks.after(summary, exit);
+        ended.map(|()| Attempt::Made)
     }
 
     fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {

@@ -21,6 +21,7 @@ mod credentials;
 mod delete;
 mod failure;
 mod fetch;
+mod hooks;
 mod log;
 mod login;
 mod login_delay;

@@ -53,11 +53,24 @@ pub struct Account {
     pub max_per_host: u64,
     /// The number of failed runs in a row after which a temporary error is reported.
     pub report_after: u64,
+    /// The commands that run around a visit.
+    pub hooks: HookCommands,
     /// The time between two visits, if it is set.
     pub interval: Option<Duration>,
     /// True if a flag of this run asked to delete delivered messages.
     pub delete_was_asked: bool,
     origin: Origin,
+}
+
+/// The commands that run around a visit, each a program and its arguments.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HookCommands {
+    /// `pre-command`.
+    pub before: Option<Vec<String>>,
+    /// `post-command`.
+    pub after: Option<Vec<String>>,
+    /// `new-mail-command`.
+    pub new_mail: Option<Vec<String>>,
 }
 
 impl Account {
@@ -208,6 +221,11 @@ impl Draft<'_> {
             policy: policy(&settings),
             configured_keep,
             max_per_host: value_or(&settings.max_per_host, MAX_PER_HOST),
+            hooks: HookCommands {
+                before: settings.pre_command.map(|at| at.value),
+                after: settings.post_command.map(|at| at.value),
+                new_mail: settings.new_mail_command.map(|at| at.value),
+            },
             interval: settings.interval.as_ref().map(|at| at.value),
             report_after: value_or(&settings.report_after, REPORT_AFTER),
             delete_was_asked: asked == Some(Keep::Never),

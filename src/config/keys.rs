@@ -12,7 +12,7 @@ use crate::config::values::choices::{self, Preset};
 use crate::config::values::delivery::{self, LmtpSecurity, TargetKind, WrittenTarget};
 use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
-use crate::config::values::{self, secrets};
+use crate::config::values::{self, programs, secrets};
 use crate::delivery::FileMode;
 use crate::delivery::mbox::MboxLocks;
 use crate::dial::{Auth, Security};
@@ -441,6 +441,20 @@ keys! {
         /// account out if nine tenths of its interval have not passed, unless it is named.
         "interval", otherwise "each run of `mailpull fetch`; five minutes for `mailpull watch`"
             => interval: Duration, read values::duration;
+    }
+    "Commands around a visit" {
+        /// The command that runs before the account is visited, for example to open a tunnel. A string is
+        /// split into words like a shell does, but no shell is run. If it fails, or takes more than 60
+        /// seconds, the account is left out (75). The variable *MAILPULL_ACCOUNT* has the account's name.
+        "pre-command" => pre_command: Vec<String>, read programs::hook;
+        /// The command that runs after each visit. Beside *MAILPULL_ACCOUNT*, the variables
+        /// *MAILPULL_STATUS*, *MAILPULL_DELIVERED*, *MAILPULL_DELETED*, *MAILPULL_FAILED* and
+        /// *MAILPULL_OCTETS* have the exit status of the account, the numbers of messages and the octets
+        /// delivered. It has 60 seconds. If it fails, that is a warning.
+        "post-command" => post_command: Vec<String>, read programs::hook;
+        /// The command that runs after a visit that delivered mail, with the same variables: for example
+        /// `["notmuch", "new"]`. What such a command prints goes to standard error.
+        "new-mail-command" => new_mail_command: Vec<String>, read programs::hook;
     }
     "What is reported" {
         /// A temporary error (status 75) is reported on standard error only when this many runs in

@@ -2,9 +2,10 @@
 //! until a deadline or a signal, and killed with all that it started.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,20 @@ pub(crate) fn command(
 /// Returns why a program was not started, if others could exchange it.
 pub(crate) fn unsafe_program(error: &io::Error) -> Option<&UnsafePath> {
     error.get_ref()?.downcast_ref()
+}
+
+/// The way in which a program ended, in words.
+#[derive(Debug)]
+pub(crate) struct Ending(pub ExitStatus);
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.code(), self.0.signal()) {
+            (Some(code), _) => write!(f, "ended with status {code}"),
+            (None, Some(signal)) => write!(f, "was ended by signal {signal}"),
+            (None, None) => f.write_str("ended"),
+        }
+    }
 }
 
 /// The process group of a child.

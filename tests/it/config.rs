@@ -272,8 +272,6 @@ fn keys_of_other_fetchers_are_refused_by_name() {
         ("auth = 'kerberos'", "\"auth\" must be "),
         ("port = 'pop3s'", "\"port\" must be a number "),
         ("interface = 'tun0'", "unknown key \"interface\""),
-        ("pre-command = 'x'", "unknown key \"pre-command\""),
-        ("post-command = 'x'", "unknown key \"post-command\""),
         ("tls-min = '1.1'", "\"tls-min\" must be "),
         ("tls-ciphers = 'ALL'", "unknown key \"tls-ciphers\""),
         ("tls-crl-file = '/crl'", "unknown key \"tls-crl-file\""),

@@ -25,6 +25,7 @@ mod failures;
 mod fault_table;
 mod foreign_text;
 mod generated;
+mod hooks;
 mod hostile;
 mod imap;
 mod keyring;

@@ -1,7 +1,7 @@
 //! The destination of messages.
 
 use super::server::{self, Server};
-use super::{Value, Wrong, count, line, program, quoted, shell, words};
+use super::{Value, Wrong, count, line, programs, quoted, words};
 use crate::delivery::FileMode;
 use crate::delivery::mbox::MboxLocks;
 use crate::targets::lmtp::EnvelopeAddress;
@@ -121,19 +121,9 @@ pub(in crate::config) fn mbox_lock(value: Value) -> Result<MboxLocks, Wrong> {
     }
 }
 
-/// Reads `mda`. A string is split like the words of a shell, but no shell is run.
+/// Reads `mda`.
 pub(in crate::config) fn mda(value: Value) -> Result<WrittenTarget, Wrong> {
-    match value {
-        Value::List(values) => Ok(WrittenTarget::Mda(program(values)?)),
-        Value::Text(text) => match shell_words::split(&text) {
-            Ok(words) => {
-                shell::refuse_in_line(&text, &words)?;
-                Ok(WrittenTarget::Mda(words))
-            }
-            Err(_) => Err("has a quote that is not closed".into()),
-        },
-        other => Err(other.instead_of("a string or a list of strings")),
-    }
+    Ok(WrittenTarget::Mda(programs::argv(value)?))
 }
 
 /// Reads `file-mode`.

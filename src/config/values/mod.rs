@@ -11,6 +11,7 @@ use crate::text::ServerText;
 
 pub(super) mod choices;
 pub(super) mod delivery;
+pub(super) mod programs;
 pub(super) mod secrets;
 pub(super) mod server;
 mod shell;

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::os::child::Ending;
 use crate::text::ServerText;
 
 /// sysexits(3): a temporary failure.
@@ -110,20 +109,6 @@ impl Error {
             self,
             Self::Interrupted(_) | Self::NotFed { .. } | Self::TimedOut { .. }
         )
-    }
-}
-
-/// The way in which a program ended, in words.
-#[derive(Debug)]
-pub(crate) struct Ending(pub(super) ExitStatus);
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.code(), self.0.signal()) {
-            (Some(code), _) => write!(f, "ended with status {code}"),
-            (None, Some(signal)) => write!(f, "was ended by signal {signal}"),
-            (None, None) => f.write_str("ended"),
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{Error as DeliveryError, Target};
 use crate::digest::Digest;
 use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
 use crate::mail::mark::FileMarks;
+use crate::os::child::Ending;
 use crate::os::signals::Interrupt;
 use crate::os::sys::{self, File, thread};
 use crate::text::ServerText;
@@ -39,7 +40,6 @@ mod template;
 pub(crate) use error::Error;
 pub(crate) use template::Template;
 
-use error::Ending;
 #[cfg(not(all(feature = "simulation", not(test))))]
 use process::MdaSlot;
 #[cfg(all(feature = "simulation", not(test)))]
