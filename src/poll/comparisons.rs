@@ -67,6 +67,15 @@ impl Poll<'_> {
         Ok(())
     }
 
+    /// Warns that each run fetches only a part of the mail.
+    pub(super) fn warn_of_parts(&self) -> Result<(), Error> {
+        self.warn_once(
+            "parts of the mail",
+            &"the server lists a part of its mail at a time, and does not allow another login at once \
+              (LOGIN-DELAY): each run fetches one part, until no more mail waits",
+        )
+    }
+
     /// Warns about a subject, once for this account.
     pub(super) fn warn_once(&self, subject: &str, what: &dyn Display) -> Result<(), Error> {
         if self.ledger.notices().first(subject).map_err(recording)? {

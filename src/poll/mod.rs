@@ -260,8 +260,7 @@ impl Poll<'_> {
         last: &LastRun,
     ) -> Result<Remaining, Error> {
         let mut open = self.open_session(connect, last)?;
-        // LOGIN-DELAY (RFC 2449, section 6.5): the server would refuse a second login.
-        let is_last = open.session.profile().login_delay().is_some();
+        let is_last = open.session.limits_logins();
         if open.plan.asks_for_both() && self.deletes_first(last)? {
             let postponed = open.plan.fetch.len();
             self.course.spares_session = true;
@@ -311,6 +310,9 @@ impl Poll<'_> {
             && !self.options.policy.is_bounded()
             && self.summary.postponed == 0
             && !self.interrupt.is_ending();
+        if may_go_on && is_last && remaining == Remaining::HiddenMail {
+            self.warn_of_parts()?;
+        }
         Ok(if may_go_on && !is_last {
             remaining
         } else {

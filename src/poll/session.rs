@@ -103,7 +103,7 @@ impl Poll<'_> {
         let memory = memory.ok_or(Error::Interrupted)?;
         let mut session = connect(&hints).map_err(Error::Connect)?;
         session.set_memory(memory);
-        self.course.limits_logins = session.profile().login_delay().is_some();
+        self.course.limits_logins = session.limits_logins();
         self.note_hung_up_login()?;
         if self.course.log.was_rejected() {
             // The login worked only when it was repeated without pipelining.
@@ -125,7 +125,9 @@ impl Poll<'_> {
             |suspect: &mut Identity| listing.under(suspect.unique_id.as_octets()).is_empty();
         self.course.suspect.take_if(is_gone);
         self.note_surplus(&listing, &compared.plan, known)?;
-        self.warn_of_expiry(session.profile(), last);
+        if !session.habits().keeps_mail {
+            self.warn_of_expiry(session.profile(), last);
+        }
         self.ledger
             .note_server_profile(session.profile().to_stored());
         if self.judge_orders(&mut session, &listing, known, last)? {
@@ -162,7 +164,14 @@ impl Poll<'_> {
         }
         self.check_deletions(&mut session, &listing, known, &mut plan)?;
         self.accept_sizes(&listing, &plan)?;
-        let remaining = self.note_listing_changes(changes, &listing, &plan)?;
+        let mut remaining = self.note_listing_changes(changes, &listing, &plan)?;
+        if session
+            .habits()
+            .part
+            .is_some_and(|part| listing.len() >= part)
+        {
+            remaining = Remaining::HiddenMail;
+        }
         let missing = self.missing_contents(&listing, &plan, &signs)?;
         Ok(OpenSession {
             session,

@@ -8,6 +8,7 @@ use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::reply::Status;
+use super::server_habits::ServerHabits;
 use super::server_profile::{CapaUse, ServerProfile};
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
@@ -308,6 +309,7 @@ impl<S: Read + Write> Authorization<S> {
         };
         Ok(Transaction::new(self.wire, profile, pipelining)
             .expecting(listing)
+            .with_habits(ServerHabits::of(self.greeting.as_ref()))
             .having_announced(announced))
     }
 

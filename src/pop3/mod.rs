@@ -12,6 +12,7 @@ mod refusal;
 mod refusal_texts;
 pub mod reply;
 mod sasl_login;
+pub(crate) mod server_habits;
 pub(crate) mod server_profile;
 pub(crate) mod session_hints;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use capabilities::Capabilities;
 pub use error::Error;
 pub use pipeline::{Ask, Company, ExpectedSize, HeaderOf, Pipeline, Request, Retrieved};
 pub use refusal::{Refusal, RefusalCause, RefusedStep, ResponseCode};
+pub use server_habits::ServerHabits;
 pub use server_profile::{CapaUse, Channel, ServerProfile};
 pub use session_hints::{Flight, Pipelining, PipeliningLog, SessionHints, Sizes};
 pub use transaction::{BrokenDeletion, GoOn, QuitReply, Transaction};

@@ -9,6 +9,7 @@ use super::listing_line::{self, Garbled};
 use super::pipeline::{Ask, Pipeline, Window};
 use super::refusal::Refusal;
 use super::reply::Status;
+use super::server_habits::ServerHabits;
 use super::server_profile::ServerProfile;
 use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
@@ -25,6 +26,8 @@ use crate::text::ServerText;
 pub struct Transaction<S> {
     wire: Wire<S>,
     profile: ServerProfile,
+    /// The habits of the server that contradict its profile.
+    habits: ServerHabits,
     /// The capabilities after the login, in the server's words.
     announced: Vec<ServerText>,
     /// The mechanism of the login; `None` if no login was needed.
@@ -72,6 +75,7 @@ impl<S: Read + Write> Transaction<S> {
             pipelining: pipelining != Pipelining::Never && profile.announces_pipelining(),
             wire,
             profile,
+            habits: ServerHabits::default(),
             announced: Vec::new(),
             login: None,
             listing: None,
@@ -83,6 +87,11 @@ impl<S: Read + Write> Transaction<S> {
     /// Sets what the server announced.
     pub(super) fn having_announced(self, announced: Vec<ServerText>) -> Self {
         Self { announced, ..self }
+    }
+
+    /// Sets the habits of the server.
+    pub(super) fn with_habits(self, habits: ServerHabits) -> Self {
+        Self { habits, ..self }
     }
 
     /// Sets the listings that are on their way.
@@ -108,6 +117,16 @@ impl<S: Read + Write> Transaction<S> {
     /// The profile of the server after this session.
     pub fn profile(&self) -> &ServerProfile {
         &self.profile
+    }
+
+    /// The habits of the server that contradict its profile.
+    pub fn habits(&self) -> ServerHabits {
+        self.habits
+    }
+
+    /// Returns true if the server may refuse another login of this run (LOGIN-DELAY, RFC 2449 section 6.5).
+    pub fn limits_logins(&self) -> bool {
+        self.profile.login_delay().is_some() && !self.habits.allows_logins
     }
 
     /// The capabilities in the server's words, if it was asked for them after the login.

@@ -45,7 +45,7 @@ fn login_delay_is_respected_silently() {
     let outcome = sandbox.mailpull(["fetch", "-v"]).run();
     outcome.succeeds().stderr_has("wants no login for another");
 
-    sandbox.let_pass(Duration::from_secs(110));
+    sandbox.let_pass(Duration::from_secs(80));
     sandbox.fetch().succeeds().is_silent();
     // The user names the account, so it is fetched without the delay.
     sandbox
@@ -68,10 +68,10 @@ fn a_login_delay_of_days_counts_as_an_hour() {
     let server = Script::new(&session).then(&session).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds().is_silent();
-    sandbox.let_pass(Duration::from_secs(3500));
+    sandbox.let_pass(Duration::from_secs(3200));
     sandbox.fetch().succeeds().is_silent();
 
-    sandbox.let_pass(Duration::from_secs(110));
+    sandbox.let_pass(Duration::from_secs(50));
     sandbox.fetch().succeeds().is_silent();
 
     server.finish();

@@ -80,6 +80,45 @@ fn mail_listed_in_parts_is_fetched_to_the_end() {
     assert_eq!(server.log().sessions, 5);
 }
 
+/// What Gmail announces.
+const GMAIL: &str = "EXPIRE 0\r\nLOGIN-DELAY 300\r\nX-GOOGLE-RICO\r\n";
+
+#[test]
+fn gmail_is_asked_until_it_lists_no_more() {
+    let messages = ordinary(5, 450);
+    let behaviour = Behaviour {
+        announces: GMAIL,
+        greeting: "+OK Gpop ready for requests from 192.0.2.1".to_owned(),
+        part: Some(200),
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(messages.clone(), behaviour);
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&messages);
+    assert_eq!(server.log().sessions, 3);
+}
+
+#[test]
+fn parts_are_mentioned_if_each_run_may_log_in_once() {
+    let behaviour = Behaviour {
+        announces: "LOGIN-DELAY 300\r\n",
+        part: Some(100),
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(ordinary(5, 450), behaviour);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let fetch = || sandbox.mailpull(["fetch", "work"]).run();
+    fetch().succeeds().is_silent();
+
+    fetch().succeeds().stderr_has("each run fetches one part");
+
+    fetch().succeeds().is_silent();
+    assert_eq!(sandbox.work().count("new"), 300);
+}
+
 #[test]
 fn a_run_with_a_limit_fetches_only_one_part() {
     let behaviour = Behaviour {

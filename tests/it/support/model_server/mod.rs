@@ -31,6 +31,8 @@ pub(crate) const PASSWORD: &str = "open sesame";
 pub(crate) struct Behaviour {
     /// True if messages that were retrieved before get the header line `Status: RO`.
     pub(crate) adds_status: bool,
+    /// Further capabilities, one on each line.
+    pub(crate) announces: &'static str,
     /// The unique-ids of messages that are cut once: RETR sends the first two thirds of the lines and the
     /// final dot.
     pub(crate) cut_once: Vec<Vec<u8>>,
@@ -92,6 +94,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             adds_status: false,
+            announces: "",
             cut_once: Vec::new(),
             cuts: Vec::new(),
             doubled_once: Vec::new(),

@@ -213,6 +213,9 @@ impl<'a> ModelSession<'a> {
         for (capability, _) in offered.iter().filter(|(_, is_offered)| *is_offered) {
             self.say(capability)?;
         }
+        for capability in self.behaviour.announces.lines() {
+            self.say(capability)?;
+        }
         self.say(".")
     }
 
