@@ -25,9 +25,9 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
     let Selection {
         accounts,
         unusable,
-        run_timeout,
+        run,
     } = config::accounts(&selector, chosen, &overrides)?;
-    let run_limit = RunLimit::begin(run_timeout, context);
+    let run_limit = RunLimit::begin(run.timeout, context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let check = CheckAccounts {

@@ -161,6 +161,14 @@ impl Context<'_> {
     /// Returns the first of these names that the configuration does not have. The configuration is
     /// read only once, although this is asked for every new account.
     fn find_unconfigured(&self, wanted: Vec<String>) -> Result<Option<String>, Failure> {
+        self.with_configured_names(|names| wanted.into_iter().find(|name| !names.contains(name)))
+    }
+
+    /// Gives the names of all configured accounts to `look`.
+    pub(super) fn with_configured_names<T>(
+        &self,
+        look: impl FnOnce(&HashSet<String>) -> T,
+    ) -> Result<T, Failure> {
         let names = self.configured_names.lock();
         let mut names = names.unwrap_or_else(PoisonError::into_inner);
         let names = match &mut *names {
@@ -170,7 +178,7 @@ impl Context<'_> {
                 unread.insert(config.names().map(str::to_owned).collect())
             }
         };
-        Ok(wanted.into_iter().find(|name| !names.contains(name)))
+        Ok(look(names))
     }
 
     /// Reports what is wrong with accounts that cannot be used. Returns the strongest status.

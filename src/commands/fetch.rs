@@ -5,6 +5,7 @@ use std::cell::Cell;
 use super::credentials::Passwords;
 use super::hooks::Hooks;
 use super::login_delay::login_delay_left;
+use super::metrics_file::MetricsFile;
 use super::run_limit::RunLimit;
 use super::workers::Workers;
 use super::{Context, parse_shard};
@@ -45,9 +46,9 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let Selection {
         accounts,
         unusable,
-        run_timeout: configured,
+        run,
     } = config::accounts(&selector, chosen, &overrides)?;
-    let run_limit = RunLimit::begin(run_timeout.or(configured), context);
+    let run_limit = RunLimit::begin(run_timeout.or(run.timeout), context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let passwords = Passwords::ask_ahead(&accounts, context);
@@ -63,6 +64,15 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let done = workers.each(&context.interrupt, |account| {
         visit(account, &folder, &passwords, context, options)
     });
+    if let Some(path) = run.metrics_file.filter(|_| !flags.dry_run) {
+        let folder = &folder;
+        MetricsFile {
+            path,
+            folder,
+            context,
+        }
+        .write();
+    }
     let late = run_limit.report(done.cut_short);
     Ok(done
         .results

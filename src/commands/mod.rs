@@ -25,6 +25,7 @@ mod hooks;
 mod log;
 mod login;
 mod login_delay;
+mod metrics_file;
 mod questions;
 mod run_limit;
 mod seen;

@@ -16,8 +16,8 @@ use crate::config::values::{Value, quoted};
 pub(super) struct Document {
     /// The value of `accounts-dir`.
     pub(super) accounts_dir: Option<WrittenValue>,
-    /// The value of `run-timeout`.
-    pub(super) run_timeout: Option<WrittenValue>,
+    /// The settings of a whole run.
+    pub(super) run: Vec<WrittenValue>,
     pub(super) defaults: Vec<WrittenValue>,
     pub(super) accounts: Vec<WrittenSection>,
     pub(super) targets: Vec<WrittenSection>,
@@ -49,7 +49,7 @@ impl Document {
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
         let mut document = Self {
             accounts_dir: None,
-            run_timeout: None,
+            run: Vec::new(),
             defaults: Vec::new(),
             accounts: Vec::new(),
             targets: Vec::new(),
@@ -60,7 +60,7 @@ impl Document {
                 ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines)?,
                 "targets" => document.targets = sections(value, "targets", at, &lines)?,
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
-                RUN_TIMEOUT => document.run_timeout = Some(written((key, value), &lines)),
+                RUN_TIMEOUT | METRICS_FILE => document.run.push(written((key, value), &lines)),
                 "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
                 other => return Err(unknown_section(other, at)),
             }
@@ -263,6 +263,9 @@ pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
 
 /// The key for the longest time of a run.
 pub(super) const RUN_TIMEOUT: &str = "run-timeout";
+
+/// The key of the file to which the state of the accounts is written.
+pub(super) const METRICS_FILE: &str = "metrics-file";
 
 #[cfg(test)]
 mod tests {

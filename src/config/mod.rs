@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, io};
 
 use rustix::process::geteuid;
@@ -32,6 +31,7 @@ mod overrides;
 pub(crate) mod password;
 mod paths;
 mod route;
+mod run_settings;
 mod selection;
 mod settings;
 pub(crate) mod shard;
@@ -47,13 +47,15 @@ pub use keys::Key;
 pub(crate) use new_account::NewAccount;
 pub use origin::Origin;
 pub use overrides::Overrides;
+pub use run_settings::RunSettings;
+pub(crate) use run_settings::parse_run_timeout;
 pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;
 use document::{Document, WrittenValue};
 use keys::SectionKind;
 use password::Source;
-use settings::{At, Settings};
+use settings::Settings;
 use targets::Targets;
 use values::via::Via;
 
@@ -66,7 +68,7 @@ pub struct Config {
     accounts: Vec<Section>,
     targets: Targets,
     unusable: Vec<UnusableAccount>,
-    run_timeout: Option<Duration>,
+    run: RunSettings,
 }
 
 /// The settings of one account or target.
@@ -125,7 +127,7 @@ pub(crate) fn accounts(
             Ok(Selection {
                 accounts: vec![Account::from_url(name, overrides, &config)?],
                 unusable: Vec::new(),
-                run_timeout: config.run_timeout,
+                run: config.run,
             })
         }
         ([name], Some(_)) if url::is_url(name) => {
@@ -235,6 +237,7 @@ impl Config {
         home: Option<PathBuf>,
     ) -> Result<(Self, Option<WrittenValue>), Error> {
         let document = Document::parse(text, path)?;
+        let run = RunSettings::read(document.run, home.as_deref())?;
         let config = Self {
             path: path.to_owned(),
             home,
@@ -242,7 +245,7 @@ impl Config {
             accounts: sections(document.accounts)?,
             targets: Targets::read(document.targets)?,
             unusable: Vec::new(),
-            run_timeout: document.run_timeout.map(run_timeout).transpose()?,
+            run,
         };
         Ok((config, document.accounts_dir))
     }
@@ -287,28 +290,6 @@ impl Config {
         let sections = sections.map(|section| &section.settings);
         sections.chain([&self.defaults])
     }
-}
-
-/// Reads `run-timeout`.
-fn run_timeout(written: WrittenValue) -> Result<Duration, Error> {
-    let at = At {
-        value: (),
-        key: document::RUN_TIMEOUT,
-        origin: written.origin,
-    };
-    values::duration(written.value).map_err(|wrong| at.error(wrong))
-}
-
-/// Reads the value of `--run-timeout`.
-///
-/// # Errors
-/// The text is not a duration.
-pub(crate) fn parse_run_timeout(text: &str) -> Result<Duration, Error> {
-    let value = values::duration(values::Value::from_text(text));
-    value.map_err(|wrong| Error::Usage {
-        what: format!("--run-timeout {}", wrong.problem),
-        hint: None,
-    })
 }
 
 fn sections(written: Vec<document::WrittenSection>) -> Result<Vec<Section>, Error> {

@@ -1,13 +1,13 @@
 //! The accounts that a command works on: the named ones, or all enabled ones, of one shard or of all.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::account::{Account, Draft};
 use crate::config::document;
 use crate::config::error::Error;
 use crate::config::overrides::Overrides;
 use crate::config::password::ONE_SHOT_VARIABLE;
+use crate::config::run_settings::RunSettings;
 use crate::config::settings::{self, Settings};
 use crate::config::shard::Shard;
 use crate::config::values::quoted;
@@ -29,8 +29,8 @@ pub struct Selection {
     pub accounts: Vec<Account>,
     /// The accounts that cannot be used.
     pub unusable: Vec<UnusableAccount>,
-    /// The longest time of a run.
-    pub run_timeout: Option<Duration>,
+    /// The settings of the whole run.
+    pub run: RunSettings,
 }
 
 /// An account that cannot be used. Others still can.
@@ -78,7 +78,7 @@ impl Config {
             self.require(name, selector)?;
         }
         let mut selection = Selection {
-            run_timeout: self.run_timeout,
+            run: self.run.clone(),
             ..Selection::default()
         };
         for unusable in std::mem::take(&mut self.unusable) {
@@ -179,6 +179,8 @@ impl Section {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::password::{CommandLine, SecretCommand, Source};
     use crate::exit::Exit;

@@ -20,6 +20,8 @@ pub(crate) enum Secrecy {
     AsBefore,
     /// Its owner, and a group that root chose.
     Secret,
+    /// The users that could read it before. A new file: everybody, unless the umask says otherwise.
+    Public,
 }
 
 /// A file that is to be replaced, or made, while other processes of mailpull wait.
@@ -91,7 +93,11 @@ pub(crate) fn replace(path: &Path, next: &Path, octets: &[u8], secrecy: Secrecy)
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(if secrecy == Secrecy::Public {
+            0o644
+        } else {
+            0o600
+        })
         .open(next)?;
     // The file is flushed before it is renamed: after a power cut some file systems have the new
     // name, but not yet the contents.
@@ -140,7 +146,7 @@ fn write(
             fchown(&file, Some(before.uid()), Some(before.gid()))?;
         }
         let mode = match secrecy {
-            Secrecy::AsBefore => before.mode(),
+            Secrecy::AsBefore | Secrecy::Public => before.mode(),
             Secrecy::Secret => closed(before.uid(), before.mode()),
         };
         file.set_permissions(Permissions::from_mode(mode & 0o7777))?;

@@ -1,8 +1,11 @@
 //! `mailpull status`: the state of accounts, for people, scripts and monitoring.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::support::mail::notes;
+use crate::support::maildir::mode;
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
@@ -131,4 +134,44 @@ fn a_new_installation_has_nothing_to_show() {
     status(&sandbox, &[])
         .succeeds()
         .stdout_has("work: never fetched\n");
+}
+
+#[test]
+fn the_metrics_file_is_written_after_each_run() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("metrics-file = '~/mailpull.prom'\n");
+    sandbox.account("work", server.address(), "");
+    let file = sandbox.path("home/mailpull.prom");
+    let has = |line: &str| {
+        let text = fs::read_to_string(&file).expect("it is written");
+        assert!(text.contains(line), "{line}: {text}");
+        assert!(text.ends_with("# EOF\n"));
+    };
+
+    sandbox.fetch().succeeds().is_silent();
+
+    has("mailpull_delivered_messages_total{account=\"work\"} 1\n");
+    assert_eq!(mode(&file), 0o644);
+    drop(server);
+    sandbox.fetch().fails_with(75);
+    has("mailpull_last_status{account=\"work\"} 75\n");
+    let folder = fs::read_dir(sandbox.path("home")).expect("it is there");
+    assert_eq!(folder.count(), 2, "the file and Mail");
+}
+
+#[test]
+fn a_metrics_file_that_cannot_be_written_is_a_warning() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("metrics-file = '/nowhere/at/all'\n");
+    sandbox.account("work", server.address(), "");
+
+    sandbox
+        .fetch()
+        .succeeds()
+        .complains_in_lines(1)
+        .stderr_has("cannot write the metrics-file /nowhere/at/all: No such file");
+
+    sandbox.work().holds(&notes(["a"]));
 }

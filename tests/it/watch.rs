@@ -1,5 +1,6 @@
 //! `mailpull watch`: visits accounts again and again, and obeys signals.
 
+use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ struct Watch {
 impl Watch {
     fn start(sandbox: &Sandbox, words: &[&str]) -> Self {
         let socket = sandbox.path("notify");
-        let _ = std::fs::remove_file(&socket);
+        let _ = fs::remove_file(&socket);
         let manager = UnixDatagram::bind(&socket).expect("the sandbox is writable");
         let timeout = manager.set_read_timeout(Some(DEADLINE));
         timeout.expect("the socket can have a deadline");
@@ -187,4 +188,22 @@ fn fetch_leaves_an_account_out_until_its_interval_is_over() {
     named.succeeds().is_silent();
     assert_eq!(server.log().sessions, 3);
     sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn the_metrics_file_follows_the_visits() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("metrics-file = '~/mailpull.prom'\n");
+    sandbox.account("work", server.address(), "interval = '1s'");
+    let watch = Watch::start(&sandbox, &[]);
+    watch.delivers("a");
+
+    assert_eq!(watch.ends(), "");
+
+    let text = fs::read_to_string(sandbox.path("home/mailpull.prom")).expect("it is written");
+    assert!(
+        text.contains("mailpull_delivered_messages_total{account=\"work\"} 1\n"),
+        "{text}"
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
@@ -14,6 +15,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::Context;
 use super::credentials::Passwords;
 use super::fetch::{self, VisitOptions};
+use super::metrics_file::MetricsFile;
 use super::parse_shard;
 use super::workers::Workers;
 use crate::cli;
@@ -30,6 +32,8 @@ mod schedule;
 
 use schedule::{Jitter, Schedule};
 
+/// The time between the end of a visit and the next `metrics-file`.
+const METRICS_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait without a look at what there is to do.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -53,6 +57,18 @@ struct AccountWatch<'a> {
     /// The exit status of the last visit of each account that failed.
     failing: HashMap<String, Exit>,
     visits: VisitEnds,
+    metrics_file: Option<PathBuf>,
+    metrics: MetricsState,
+}
+
+/// The state of `metrics-file`.
+#[derive(Clone, Copy, Debug)]
+enum MetricsState {
+    /// It has what there is.
+    Current,
+    /// A visit has ended since it was written. It is written again at this time, so that many accounts do not
+    /// make much work.
+    Old { write_at: Instant },
 }
 
 /// The ends of visits, as their threads tell them.
@@ -70,7 +86,10 @@ impl<'a> AccountWatch<'a> {
         context: &'a Context<'a>,
         folder: &'a StateFolder,
     ) -> Result<Self, Failure> {
-        let accounts = select(arguments, context)?;
+        let Selected {
+            accounts,
+            metrics_file,
+        } = select(arguments, context)?;
         let accounts = longest_unfetched_first(accounts, folder)?;
         let workers = Workers::new(&accounts, arguments.jobs);
         let (jobs, descriptors) = (workers.jobs(), workers.descriptors());
@@ -91,6 +110,8 @@ impl<'a> AccountWatch<'a> {
             signals: WatchSignals::install().map_err(cannot)?,
             failing: HashMap::new(),
             visits: VisitEnds::new().map_err(cannot)?,
+            metrics_file,
+            metrics: MetricsState::Current,
         })
     }
 
@@ -118,6 +139,11 @@ impl<'a> AccountWatch<'a> {
                     return;
                 }
                 self.begin_visits(scope);
+                if let MetricsState::Old { write_at } = self.metrics
+                    && write_at <= Instant::now()
+                {
+                    self.write_metrics();
+                }
                 service_manager::tell_status(&self.status());
                 if self.wait(interval) == Err(WaitError::Interrupted) {
                     service_manager::tell_stopping();
@@ -125,7 +151,22 @@ impl<'a> AccountWatch<'a> {
                 }
             }
         });
+        self.note_ended();
+        self.write_metrics();
         Ok(())
+    }
+
+    fn write_metrics(&mut self) {
+        self.metrics = MetricsState::Current;
+        if let Some(path) = self.metrics_file.clone() {
+            let (folder, context) = (self.folder, self.context);
+            MetricsFile {
+                path,
+                folder,
+                context,
+            }
+            .write();
+        }
     }
 
     fn begin_visits<'scope>(&mut self, scope: &'scope Scope<'scope, '_>)
@@ -155,6 +196,10 @@ impl<'a> AccountWatch<'a> {
         self.visits.clear();
         while let Ok((name, exit)) = self.visits.ended.try_recv() {
             self.schedule.end(&name, Jitter(random::<1>()[0]));
+            if matches!(self.metrics, MetricsState::Current) {
+                let write_at = Instant::now() + METRICS_PAUSE;
+                self.metrics = MetricsState::Old { write_at };
+            }
             match exit {
                 Exit::Done => self.failing.remove(&name),
                 exit => self.failing.insert(name, exit),
@@ -167,7 +212,11 @@ impl<'a> AccountWatch<'a> {
         service_manager::tell_reloading();
         self.context.forget_configuration();
         match select(self.arguments, self.context) {
-            Ok(accounts) => {
+            Ok(Selected {
+                accounts,
+                metrics_file,
+            }) => {
+                self.metrics_file = metrics_file;
                 self.failing
                     .retain(|name, _| accounts.iter().any(|account| account.name == *name));
                 self.schedule.replace(accounts, Instant::now());
@@ -190,7 +239,12 @@ impl<'a> AccountWatch<'a> {
         let now = Instant::now();
         // A visit that is due and cannot begin waits for the end of another one.
         let due = self.schedule.next_due().filter(|due| *due > now);
-        let until = due.map_or(now + longest, |due| due.min(now + longest));
+        let writing = match self.metrics {
+            MetricsState::Old { write_at } => Some(write_at),
+            MetricsState::Current => None,
+        };
+        let until = [due, writing, Some(now + longest)];
+        let until = until.into_iter().flatten().min().unwrap_or(now);
         let awaited = [
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.visits.wake.as_fd(), PollFlags::IN),
@@ -212,8 +266,14 @@ impl<'a> AccountWatch<'a> {
     }
 }
 
+/// What is read from the configuration.
+struct Selected {
+    accounts: Vec<Account>,
+    metrics_file: Option<PathBuf>,
+}
+
 /// Returns the accounts to watch. Nobody is there to answer a question.
-fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Vec<Account>, Failure> {
+fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Selected, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let selector = Selector {
         names: &arguments.accounts,
@@ -221,7 +281,9 @@ fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Vec<Accou
     };
     let chosen = context.global.config.as_deref();
     let Selection {
-        accounts, unusable, ..
+        accounts,
+        unusable,
+        run,
     } = config::accounts(&selector, chosen, &overrides)?;
     context.report_unusable(&unusable);
     if let Some(account) = accounts.iter().find(|account| account.password.may_ask()) {
@@ -232,7 +294,10 @@ fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Vec<Accou
         let hint = "Set password-command, password-file or password-keyring";
         return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
     }
-    Ok(accounts)
+    Ok(Selected {
+        accounts,
+        metrics_file: run.metrics_file,
+    })
 }
 
 /// Sorts accounts by the time of their last success.
