@@ -65,6 +65,7 @@ impl CheckAccounts<'_> {
     /// Returns the number of new messages. While the server wants no login (LOGIN-DELAY), it says so and
     /// returns zero.
     fn one(&self, account: &Account) -> Result<usize, Failure> {
+        let _turn = self.context.turns.begin(account.dial.net.endpoint.host());
         let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.runs().last()?;
         let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.is_named);

@@ -79,8 +79,8 @@ impl Context<'_> {
         hints: &SessionHints,
     ) -> Result<Transaction<Stream>, dial::Error> {
         let endpoint = &account.dial.net.endpoint;
-        self.reporter(&account.name)
-            .report(Event::Note(&format_args!("connecting to {endpoint}")));
+        let reporter = self.reporter(&account.name);
+        reporter.report(Event::Note(&format_args!("connecting to {endpoint}")));
         let dialer = Dialer {
             options: &account.dial,
             connectors: &self.connectors,
@@ -89,7 +89,22 @@ impl Context<'_> {
             interrupt: &self.interrupt,
             watcher,
         };
-        dialer.dial(hints)
+        let had_company = self.turns.has_company(endpoint.host());
+        match dialer.dial(hints) {
+            Err(error) if had_company && error.is_turned_away() => {
+                reporter.report(Event::Note(&format_args!(
+                    "{error}; trying again once no other account of this host is at work. To avoid \
+                     that: max-per-host = 1"
+                )));
+                let is_alone = self.turns.wait_alone(endpoint.host(), &self.interrupt);
+                let dialed = match is_alone {
+                    true => dialer.dial(hints),
+                    false => Err(error),
+                };
+                dialed.map_err(dial::Error::among_others)
+            }
+            dialed => dialed,
+        }
     }
 
     /// Returns what connects to the IMAP server that takes an account's messages.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{GlobalArgs, When};
+use crate::commands::host_turns::HostTurns;
 use crate::config::{self, Account, UnusableAccount};
 use crate::exit::{Exit, Failure};
 use crate::limits;
@@ -24,6 +25,7 @@ pub(super) struct Context<'a> {
     pub(super) interrupt: Interrupt,
     pub(super) connectors: Connectors,
     pub(super) memory: ListingMemory,
+    pub(super) turns: HostTurns,
     /// The names of the configured accounts, once they were needed.
     configured_names: Mutex<Option<HashSet<String>>>,
 }
@@ -40,6 +42,7 @@ impl<'a> Context<'a> {
             interrupt,
             connectors: Connectors::default(),
             memory: ListingMemory::new(listing_memory()),
+            turns: HostTurns::default(),
             configured_names: Mutex::default(),
         }
     }

@@ -106,6 +106,7 @@ pub(super) fn visit(
     context: &Context<'_>,
     options: VisitOptions,
 ) -> Exit {
+    let _turn = context.turns.begin(account.dial.net.endpoint.host());
     let problems = LastProblem::new(&*context.reporter);
     FetchAccount {
         account,

@@ -22,6 +22,7 @@ mod delete;
 mod failure;
 mod fetch;
 mod hooks;
+mod host_turns;
 mod log;
 mod login;
 mod login_delay;

@@ -42,6 +42,9 @@ pub(crate) enum Error {
         /// The reason.
         source: pop3::Error,
     },
+    /// The server refused the session, also when no other account of this host was at work.
+    #[error("{0}")]
+    TurnedAway(Box<Self>),
     /// The server does not begin TLS.
     #[error("asking {endpoint} for TLS: {source}; nothing secret was sent")]
     StartTls {
@@ -81,6 +84,23 @@ impl Error {
         }
     }
 
+    /// Returns true if the server refused the session before anything was asked: it may allow fewer
+    /// connections from one address.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        match self {
+            Self::Session { source, .. } => source.is_turned_away(),
+            _ => false,
+        }
+    }
+
+    /// Returns the error of a session that was refused, also when it was the only one.
+    pub(crate) fn among_others(self) -> Self {
+        match self.is_turned_away() {
+            true => Self::TurnedAway(self.into()),
+            false => self,
+        }
+    }
+
     /// Returns the hint: what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
@@ -104,6 +124,12 @@ impl Error {
                 .or_else(|| source.hint()),
             Self::Net(source) => source.hint(),
             Self::NoMechanism { source, .. } => Some(source.hint()),
+            Self::TurnedAway(error) => error.hint().or_else(|| {
+                Some(
+                    "If the server allows few connections from one address, set max-per-host = 1"
+                        .to_owned(),
+                )
+            }),
             Self::StartTls { .. } => {
                 Some("If the server offers TLS on port 995, set security = \"tls\"".to_owned())
             }
@@ -118,6 +144,7 @@ impl Error {
                 None => source.exit(),
             },
             Self::NoMechanism { .. } => Exit::Unavailable,
+            Self::TurnedAway(error) => error.exit(),
             Self::Net(source) => source.exit(),
             Self::Session { source, .. } => source.exit(),
             // A refusal to encrypt may be an attack, so it is never reported as temporary.
@@ -362,6 +389,23 @@ mod tests {
             let shown = error.hint().unwrap_or_default();
             assert!(shown.starts_with(hint), "{line}: {shown}");
             assert_eq!(shown.is_empty(), hint.is_empty(), "{line}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_session_refused_alone_names_the_key() {
+        let refused = pop3::Error::Refused {
+            command: "to open a session".to_owned(),
+            refusal: refusal("-ERR too many connections"),
+        };
+        let closed = pop3::Error::Closed("the greeting".to_owned());
+        for source in [refused, closed] {
+            let error = Error::in_session(&net::Endpoint::Unix("/s".into()), source);
+            assert!(error.is_turned_away(), "{error}");
+            let error = error.among_others();
+            assert_eq!(error.exit(), Exit::Temporary);
+            let hint = error.hint().expect("there is a hint");
+            assert!(hint.ends_with("set max-per-host = 1"), "{hint}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::Error;
 use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
+use super::error::OPEN_SESSION;
 use super::reply::Status;
 use super::server_habits::ServerHabits;
 use super::server_profile::{CapaUse, ServerProfile};
@@ -47,7 +48,7 @@ impl<S: Read + Write + Paced> Authorization<S> {
                 session.greeting = Some(greeting);
                 Ok(session)
             }
-            status => Err(Error::unexpected("to open a session", status)),
+            status => Err(Error::unexpected(OPEN_SESSION, status)),
         }
     }
 

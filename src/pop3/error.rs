@@ -15,6 +15,12 @@ use crate::sasl::ExchangeFault;
 use crate::sasl::Mechanism;
 use crate::text::ServerText;
 
+/// The greeting, as errors call it.
+pub(super) const GREETING: &str = "the greeting";
+
+/// What a greeting does, as errors call it.
+pub(super) const OPEN_SESSION: &str = "to open a session";
+
 /// The reason why a session ended, or why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -329,6 +335,16 @@ impl Error {
         match self {
             Self::Capa { source, .. } => source.is_timeout(),
             Self::Io { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+
+    /// Returns true if the server refused the session in its greeting, or closed the connection instead of one.
+    pub fn is_turned_away(&self) -> bool {
+        match self {
+            Self::Refused { command, .. } => command == OPEN_SESSION,
+            Self::Closed(waiting_for) => waiting_for == GREETING,
+            Self::Io { command, .. } => command == GREETING && self.is_closed(),
             _ => false,
         }
     }

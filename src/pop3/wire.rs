@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::command::Command;
+use super::error::GREETING;
 use super::reply::Status;
 use super::session_hints::{Flight, PipeliningLog};
 use super::unstuff::{ResponseSize, Unstuffer};
@@ -258,7 +259,7 @@ impl<S: Read + Write> Wire<S> {
     /// Reads the greeting, which belongs to no command. Lines around it are skipped, unless another protocol
     /// begins with such a line. If the greeting does not follow, the first of them is the error.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
-        let what = "the greeting";
+        let what = GREETING;
         let first = self.line(what)?;
         let mut status = self.status(what, first.clone());
         for _ in 0..BANNER_LINES {

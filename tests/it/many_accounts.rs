@@ -1,7 +1,7 @@
 //! Runs that fetch many accounts at once.
 
 use crate::support::mail::{self, notes};
-use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::model_server::{Behaviour, ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, LIST_A_AND_B, QUIT, Script};
 use crate::support::terminal::Tmux;
@@ -160,4 +160,24 @@ fn run_timeout_must_be_a_duration() {
         .stderr_has("--run-timeout must be a duration");
     sandbox.config("run-timeout = 60\n");
     sandbox.fetch().fails_with(78).stderr_has("run-timeout");
+}
+
+#[test]
+fn accounts_turned_away_by_a_full_host_are_tried_alone() {
+    let behaviour = Behaviour {
+        admits_one: true,
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(notes(["a", "b"]), behaviour);
+    let sandbox = Sandbox::new();
+    for number in 0..4 {
+        sandbox.account(&format!("a{number}"), server.address(), "");
+    }
+
+    sandbox.fetch().succeeds().is_silent();
+
+    for number in 0..4 {
+        let maildir = sandbox.maildir(&format!("a{number}"));
+        maildir.holds(&notes(["a", "b"]));
+    }
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) const PASSWORD: &str = "open sesame";
 pub(crate) struct Behaviour {
     /// True if messages that were retrieved before get the header line `Status: RO`.
     pub(crate) adds_status: bool,
+    /// True if the greeting refuses a session while another one is open.
+    pub(crate) admits_one: bool,
     /// Further capabilities, one on each line.
     pub(crate) announces: &'static str,
     /// The unique-ids of messages that are cut once: RETR sends the first two thirds of the lines and the
@@ -94,6 +97,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             adds_status: false,
+            admits_one: false,
             announces: "",
             cut_once: Vec::new(),
             cuts: Vec::new(),
@@ -175,6 +179,7 @@ impl ModelServer {
             .expect("a bound socket has an address");
         let (end, ended) = UnixStream::pair().expect("a pair of sockets can be made");
         let shared = Arc::new(Shared {
+            open: AtomicUsize::new(0),
             behaviour: Mutex::new(behaviour),
             log: Mutex::default(),
             maildrop: Mutex::new(messages.into_iter().map(Arc::new).collect()),
@@ -282,8 +287,29 @@ impl ServerLog {
     }
 }
 
+/// A session that is open.
+struct OpenSession<'a> {
+    open: &'a AtomicUsize,
+    /// The number of sessions that were open before.
+    before: usize,
+}
+
+impl<'a> OpenSession<'a> {
+    fn count(open: &'a AtomicUsize) -> Self {
+        let before = open.fetch_add(1, Ordering::SeqCst);
+        Self { open, before }
+    }
+}
+
+impl Drop for OpenSession<'_> {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The state that all sessions share.
 struct Shared {
+    open: AtomicUsize,
     behaviour: Mutex<Behaviour>,
     log: Mutex<ServerLog>,
     maildrop: Mutex<Vec<Arc<TestMessage>>>,
@@ -300,6 +326,11 @@ impl Shared {
             let cut = is_cut.then(|| behaviour.cuts.remove(0));
             (behaviour.clone(), cut)
         };
+        let mut behaviour = behaviour;
+        let open = OpenSession::count(&self.open);
+        if behaviour.admits_one && open.before > 0 {
+            behaviour.greeting = "-ERR too many connections from your address".to_owned();
+        }
         // A broken session is not an error of the server: the client has to notice it.
         let _: io::Result<()> =
             ModelSession::open(client, self, behaviour, cut).and_then(ModelSession::run);
