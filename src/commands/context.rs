@@ -4,17 +4,19 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::log::time;
 use crate::cli::{GlobalArgs, When};
 use crate::commands::host_turns::HostTurns;
-use crate::config::{self, Account, UnusableAccount};
+use crate::config::{self, Account, LogPlace, UnusableAccount};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
+use crate::moment::Moment;
 use crate::net::tls::Connectors;
 use crate::os::signals::{Interrupt, RunEnding};
 use crate::poll::{Consequence, OtherAccount};
 use crate::report::plain::{Audience, Color, Verbosity};
-use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
+use crate::report::{AccountReporter, Event, EventLog, Json, Plain, Reporter, Terminal};
 use crate::seen::{Ledger, StateFolder};
 
 /// The parts that every command works with.
@@ -52,6 +54,25 @@ impl Context<'_> {
     /// Returns the reporter of an account; `""` stands for no account, or all of them.
     pub(super) fn reporter<'a>(&'a self, account: &'a str) -> AccountReporter<'a> {
         AccountReporter::new(&*self.reporter, account)
+    }
+
+    /// Opens the log of the configuration, if it has one. A failure is only a warning: mail is fetched in any
+    /// case.
+    pub(super) fn open_log(&self, place: Option<LogPlace>) -> Option<EventLog> {
+        let (path, name) = match place? {
+            LogPlace::Syslog => (None, "syslog".to_owned()),
+            LogPlace::File(path) => {
+                let name = path.display().to_string();
+                (Some(path), name)
+            }
+        };
+        let opened = EventLog::open(path.as_deref(), || time(Moment::now()));
+        let warn = |error| {
+            let reporter = self.reporter("");
+            let what = format_args!("cannot log to {name}: {error}");
+            reporter.report(Event::Warning(&what));
+        };
+        opened.map_err(warn).ok()
     }
 
     /// Forgets what was read of the configuration.

@@ -21,7 +21,7 @@ use crate::os::walk::require_safe_program;
 use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
-use crate::report::{AccountReporter, Event, LastProblem, Summary};
+use crate::report::{AccountReporter, Event, EventLog, LastProblem, Logging, Summary};
 use crate::seen::{self, LastRun, Ledger, RunEnd, StateFolder};
 use crate::targets::Destination;
 use crate::targets::imap::Imap;
@@ -61,9 +61,14 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         is_named: !arguments.accounts.is_empty() || flags.retry,
         descriptors: workers.descriptors(),
     };
-    let done = workers.each(&context.interrupt, |account| {
-        visit(account, &folder, &passwords, context, options)
-    });
+    let log = context.open_log(run.log);
+    let parts = VisitParts {
+        folder: &folder,
+        passwords: &passwords,
+        context,
+        log: log.as_ref(),
+    };
+    let done = workers.each(&context.interrupt, |account| visit(account, parts, options));
     if let Some(path) = run.metrics_file.filter(|_| !flags.dry_run) {
         let folder = &folder;
         MetricsFile {
@@ -98,16 +103,26 @@ pub(super) struct VisitOptions {
     pub(super) descriptors: u64,
 }
 
+/// The things that all visits share.
+#[derive(Clone, Copy)]
+pub(super) struct VisitParts<'a> {
+    pub(super) folder: &'a StateFolder,
+    pub(super) passwords: &'a Passwords,
+    pub(super) context: &'a Context<'a>,
+    pub(super) log: Option<&'a EventLog>,
+}
+
 /// Fetches one account and reports how that ended.
-pub(super) fn visit(
-    account: &Account,
-    folder: &StateFolder,
-    passwords: &Passwords,
-    context: &Context<'_>,
-    options: VisitOptions,
-) -> Exit {
+pub(super) fn visit(account: &Account, parts: VisitParts<'_>, options: VisitOptions) -> Exit {
+    let VisitParts {
+        folder,
+        passwords,
+        context,
+        log,
+    } = parts;
     let _turn = context.turns.begin(account.dial.net.endpoint.host());
-    let problems = LastProblem::new(&*context.reporter);
+    let logging = Logging::new(&*context.reporter, log);
+    let problems = LastProblem::new(&logging);
     FetchAccount {
         account,
         folder,

@@ -60,7 +60,9 @@ impl Document {
                 ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines)?,
                 "targets" => document.targets = sections(value, "targets", at, &lines)?,
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
-                RUN_TIMEOUT | METRICS_FILE => document.run.push(written((key, value), &lines)),
+                RUN_TIMEOUT | METRICS_FILE | LOG => {
+                    document.run.push(written((key, value), &lines))
+                }
                 "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
                 other => return Err(unknown_section(other, at)),
             }
@@ -266,6 +268,9 @@ pub(super) const RUN_TIMEOUT: &str = "run-timeout";
 
 /// The key of the file to which the state of the accounts is written.
 pub(super) const METRICS_FILE: &str = "metrics-file";
+
+/// The key of the place to which events are logged.
+pub(super) const LOG: &str = "log";
 
 #[cfg(test)]
 mod tests {

@@ -47,8 +47,8 @@ pub use keys::Key;
 pub(crate) use new_account::NewAccount;
 pub use origin::Origin;
 pub use overrides::Overrides;
-pub use run_settings::RunSettings;
 pub(crate) use run_settings::parse_run_timeout;
+pub use run_settings::{LogPlace, RunSettings};
 pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;

@@ -3,11 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::document::{METRICS_FILE, RUN_TIMEOUT, WrittenValue};
+use crate::config::document::{LOG, METRICS_FILE, RUN_TIMEOUT, WrittenValue};
 use crate::config::error::Error;
 use crate::config::paths;
 use crate::config::settings::At;
 use crate::config::values::{self, Value};
+
+/// The place to which events are logged.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LogPlace {
+    /// The system log.
+    Syslog,
+    /// A file, to which lines are added.
+    File(PathBuf),
+}
 
 /// The settings of a whole run.
 #[derive(Clone, Debug, Default)]
@@ -16,10 +25,12 @@ pub struct RunSettings {
     pub timeout: Option<Duration>,
     /// The file to which the state of the accounts is written after each run.
     pub metrics_file: Option<PathBuf>,
+    /// The place to which events are logged.
+    pub log: Option<LogPlace>,
 }
 
 impl RunSettings {
-    /// Reads the values of [`RUN_TIMEOUT`] and [`METRICS_FILE`].
+    /// Reads the values of [`RUN_TIMEOUT`], [`METRICS_FILE`] and [`LOG`].
     ///
     /// # Errors
     /// A value is wrong.
@@ -34,6 +45,14 @@ impl RunSettings {
             if key == RUN_TIMEOUT {
                 let timeout = values::duration(value);
                 settings.timeout = Some(timeout.map_err(|wrong| at(RUN_TIMEOUT).error(wrong))?);
+            } else if key == LOG {
+                let at = at(LOG);
+                settings.log = Some(
+                    match &*values::line(value).map_err(|wrong| at.error(wrong))? {
+                        "syslog" => LogPlace::Syslog,
+                        path => LogPlace::File(paths::absolute(&at, path, home)?),
+                    },
+                );
             } else {
                 let at = at(METRICS_FILE);
                 let path = values::line(value).map_err(|wrong| at.error(wrong))?;

@@ -9,6 +9,7 @@ pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod keyring;
 pub(crate) mod lock;
+pub(crate) mod log_sink;
 pub(crate) mod random;
 pub(crate) mod replace_file;
 pub mod secret;

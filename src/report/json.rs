@@ -41,6 +41,19 @@ impl<R: Reporter> Reporter for Json<R> {
     }
 }
 
+/// Returns the fields of an event, if it has an object: `event`, `account` and the others that have a value,
+/// each as JSON writes it.
+pub(super) fn fields(account: &str, event: Event<'_>) -> Option<Vec<(String, String)>> {
+    let Value::Object(mut fields) = object(event)? else {
+        return None;
+    };
+    let kind = fields.remove("event")?;
+    let account = (!account.is_empty()).then(|| ("account".to_owned(), account.into()));
+    let first = [("event".to_owned(), kind)].into_iter().chain(account);
+    let all = first.chain(fields).filter(|(_, value)| !value.is_null());
+    Some(all.map(|(name, value)| (name, value.to_string())).collect())
+}
+
 fn object(event: Event<'_>) -> Option<Value> {
     Some(match event {
         Event::FetchStarted { messages, octets } => json!({

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::mail::custody::{StoredMessage, TargetPlace};
 use crate::mail::known::MAX_FAILURES;
 
+mod event_log;
 pub(crate) mod finding;
 pub(crate) mod json;
 mod last_problem;
@@ -15,6 +16,7 @@ pub(crate) mod metrics;
 pub(crate) mod plain;
 pub(crate) mod terminal;
 
+pub(crate) use event_log::{EventLog, Logging};
 pub(crate) use finding::{Fact, Finding};
 pub(crate) use json::Json;
 pub(crate) use last_problem::LastProblem;

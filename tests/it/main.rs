@@ -21,6 +21,7 @@ mod deletion;
 mod disk;
 mod doubtful_database;
 mod dovecot;
+mod event_log;
 mod failures;
 mod fault_table;
 mod foreign_text;

@@ -14,18 +14,18 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::Context;
 use super::credentials::Passwords;
-use super::fetch::{self, VisitOptions};
+use super::fetch::{self, VisitOptions, VisitParts};
 use super::metrics_file::MetricsFile;
 use super::parse_shard;
 use super::workers::Workers;
 use crate::cli;
-use crate::config::{self, Account, Overrides, Selection, Selector};
+use crate::config::{self, Account, LogPlace, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::os::random::random;
 use crate::os::service_manager;
 use crate::os::signals::WaitError;
 use crate::os::watch_signals::WatchSignals;
-use crate::report::Event;
+use crate::report::{Event, EventLog};
 use crate::seen::{self, StateFolder};
 
 mod schedule;
@@ -59,6 +59,7 @@ struct AccountWatch<'a> {
     visits: VisitEnds,
     metrics_file: Option<PathBuf>,
     metrics: MetricsState,
+    log: Option<Arc<EventLog>>,
 }
 
 /// The state of `metrics-file`.
@@ -89,6 +90,7 @@ impl<'a> AccountWatch<'a> {
         let Selected {
             accounts,
             metrics_file,
+            log,
         } = select(arguments, context)?;
         let accounts = longest_unfetched_first(accounts, folder)?;
         let workers = Workers::new(&accounts, arguments.jobs);
@@ -112,6 +114,7 @@ impl<'a> AccountWatch<'a> {
             visits: VisitEnds::new().map_err(cannot)?,
             metrics_file,
             metrics: MetricsState::Current,
+            log: context.open_log(log).map(Arc::new),
         })
     }
 
@@ -182,9 +185,17 @@ impl<'a> AccountWatch<'a> {
                 sender: self.visits.sender.clone(),
                 waker: Arc::clone(&self.visits.waker),
             };
+            let log = self.log.clone();
             let visit = move || {
                 let mut end = end;
-                end.exit = fetch::visit(&account, folder, &Passwords::default(), context, options);
+                let passwords = Passwords::default();
+                let parts = VisitParts {
+                    folder,
+                    passwords: &passwords,
+                    context,
+                    log: log.as_deref(),
+                };
+                end.exit = fetch::visit(&account, parts, options);
             };
             // If the system gives no thread now, the account waits for its next turn: its end is told when
             // the closure is dropped.
@@ -215,7 +226,10 @@ impl<'a> AccountWatch<'a> {
             Ok(Selected {
                 accounts,
                 metrics_file,
+                log,
             }) => {
+                // Its file may have been moved away.
+                self.log = self.context.open_log(log).map(Arc::new);
                 self.metrics_file = metrics_file;
                 self.failing
                     .retain(|name, _| accounts.iter().any(|account| account.name == *name));
@@ -270,6 +284,7 @@ impl<'a> AccountWatch<'a> {
 struct Selected {
     accounts: Vec<Account>,
     metrics_file: Option<PathBuf>,
+    log: Option<LogPlace>,
 }
 
 /// Returns the accounts to watch. Nobody is there to answer a question.
@@ -297,6 +312,7 @@ fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Selected,
     Ok(Selected {
         accounts,
         metrics_file: run.metrics_file,
+        log: run.log,
     })
 }
 
