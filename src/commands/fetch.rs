@@ -1,6 +1,7 @@
 //! `mailpull fetch`: fetches new mail for every account.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::credentials::Passwords;
 use super::hooks::Hooks;
@@ -11,7 +12,7 @@ use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
-use crate::delivery::{Maildir, Mbox, Mda, Target};
+use crate::delivery::{Maildir, Mbox, Mda, OpenRoute, Spool};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::clock::Clock;
@@ -250,8 +251,8 @@ impl FetchAccount<'_> {
             interrupt: &self.context.interrupt,
             reporter: self.reporter,
         };
-        let target = hooks.before().and_then(|()| self.open_target(ledger));
-        let target = target.inspect_err(|failure| {
+        let route = hooks.before().and_then(|()| self.open_route(ledger));
+        let route = route.inspect_err(|failure| {
             // The error is reported in any case.
             let _ = ledger.runs().end(&RunEnd::without_session(failure.exit));
         })?;
@@ -268,7 +269,7 @@ impl FetchAccount<'_> {
         let poll = Poll {
             options: &options,
             ledger,
-            target: &*target,
+            route: route.route(),
             reporter: self.reporter,
             find_other_accounts: &|ledger| self.context.other_accounts(self.account, ledger),
             interrupt: &self.context.interrupt,
@@ -290,31 +291,35 @@ impl FetchAccount<'_> {
         self.context.connector(self.account, self.passwords)
     }
 
-    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target + '_>, Failure> {
+    fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
         let marks = ledger.marks();
-        Ok(match self.account.require_destination()? {
-            Destination::Maildir { path, file_mode } => {
-                let earlier = ledger.places().find(path)?;
-                let maildir = Maildir::open(path, marks, earlier.as_ref(), *file_mode)?;
-                Box::new(maildir)
-            }
+        let destination = self.account.require_destination()?;
+        if let Destination::Maildir { path, file_mode } = destination {
+            let earlier = ledger.places().find(path)?;
+            let maildir = Maildir::open(path, marks, earlier.as_ref(), *file_mode)?;
+            return Ok(OpenRoute::into_maildir(maildir));
+        }
+        let spool = Spool::open(&self.folder.spool(), marks, destination.to_string())?;
+        let spool = Arc::new(spool);
+        let taker = Arc::clone(&spool);
+        Ok(match destination {
+            Destination::Maildir { .. } => unreachable!("it is dealt with above"),
             Destination::Mbox(options) => {
-                let (options, interrupt) = (options.clone(), self.context.interrupt.clone());
-                Box::new(Mbox::open(options, &self.folder.spool(), marks, interrupt)?)
+                let interrupt = self.context.interrupt.clone();
+                OpenRoute::through(spool, Mbox::open(options.clone(), taker, interrupt)?)
             }
             Destination::Mda(options) => {
-                let (options, spool) = (options.clone(), self.folder.spool());
                 require_safe_mda(options.command.program())?;
                 let interrupt = self.context.interrupt.clone();
-                Box::new(Mda::open(options, &spool, marks, interrupt)?)
+                OpenRoute::through(spool, Mda::open(options.clone(), taker, marks, interrupt)?)
             }
             Destination::Imap(options) => {
                 let dialer = self.context.imap_dialer(self.account, options);
-                Box::new(Imap::open(dialer, &self.folder.spool(), marks)?)
+                OpenRoute::through(spool, Imap::new(dialer, taker))
             }
             Destination::Lmtp(options) => {
                 let dialer = self.context.lmtp_dialer(self.account, options);
-                Box::new(Lmtp::open(dialer, &self.folder.spool(), marks)?)
+                OpenRoute::through(spool, Lmtp::new(dialer, taker, marks.own))
             }
         })
     }

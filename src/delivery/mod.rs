@@ -24,6 +24,7 @@ pub(crate) mod mda;
 mod new_maildir;
 mod recall;
 mod recovered;
+mod route;
 mod spool;
 mod staged_state;
 pub mod unique_name;
@@ -37,15 +38,16 @@ pub(crate) use mbox::Mbox;
 pub(crate) use mda::Mda;
 pub(crate) use recall::{Recall, Sighting, found_again};
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
+pub(crate) use route::{DeliveryRoute, OpenRoute};
 pub(crate) use spool::Spool;
 pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
 
-/// A delivery target: it stores arriving messages and brings them to their place.
-pub(crate) trait Target: Send + Sync {
-    /// Returns the folder where messages arrive and become durable (custody steps 1 and 2).
+/// The place where messages arrive and become durable (custody steps 1 and 2): a Maildir or the spool.
+pub(crate) trait Arrivals: Send + Sync {
+    /// Returns the folder where messages arrive.
     fn intake(&self) -> &Intake;
 
-    /// Returns the place of this target, by which the database remembers it.
+    /// Returns the place by which the database remembers where messages are.
     fn place(&self) -> &TargetPlace;
 
     /// Finds out how messages can be brought to their place. This comes before the first one of a run is
@@ -57,57 +59,29 @@ pub(crate) trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Returns a digest of all that the configuration says about the target. If it is another one than
-    /// before, what failed is tried again.
-    fn configuration(&self) -> Digest {
-        Digest::of(self.place().to_string().as_bytes())
-    }
+    /// Frees what is no longer needed now that the delivery of the messages in these files is recorded.
+    fn forget_delivered(&self, file_names: &[String]);
 
-    /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A
-    /// message may come a second time, if a run was killed before it recorded the outcome.
-    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
-
-    /// Finds out where in this target staged messages are: perhaps they were staged for a Maildir that the
-    /// user has moved here. Moves and removes nothing. A target that cannot look has none of them.
+    /// Finds out where staged messages are: perhaps they were staged for a Maildir that the user has moved
+    /// here. Moves and removes nothing. The spool has none of them.
     ///
     /// # Errors
-    /// Its folders cannot be read.
+    /// The folders cannot be read.
     fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
         Ok(vec![StagedState::Lost; staged.len()])
     }
 
-    /// Returns the most messages that may be delivered before their outcomes are recorded. If we are killed
-    /// meanwhile, a target that does not notice what it has already gets that many twice.
-    fn group_size(&self) -> usize;
-
-    /// Returns true if the target is on another machine: the session with the POP3 server does not wait until
-    /// it has taken everything.
-    fn is_far(&self) -> bool {
-        false
-    }
-
-    /// Returns the target as one that can be asked what it has, if it can.
-    fn recall(&self) -> Option<&dyn Recall> {
-        None
-    }
-
-    /// Returns true if there is still time for a delivery. A slow target has none after a signal.
-    fn accepts_more(&self) -> bool;
-
-    /// Frees what is no longer needed now that these outcomes are recorded.
-    fn forget_delivered(&self, recorded: &[Outcome]);
-
-    /// Looks for messages that earlier runs delivered, for a database that does not know them. A
-    /// target that cannot look finds nothing.
+    /// Looks for messages that earlier runs delivered, for a database that does not know them. The spool has
+    /// none.
     ///
     /// # Errors
-    /// Its folders cannot be read.
+    /// The folders cannot be read.
     fn find_earlier(&self, _sought: &SoughtMessages) -> Result<(), Error> {
         Ok(())
     }
 
     /// Returns what the last [`Self::find_earlier`] showed about files that another database made
-    /// for the account. A target that cannot search has none.
+    /// for the account.
     fn earlier_files(&self) -> EarlierFiles {
         EarlierFiles::Absent
     }
@@ -127,10 +101,44 @@ pub(crate) trait Target: Send + Sync {
     }
 }
 
+/// A delivery target: it takes messages that are durable where they arrived (custody steps 4 and 5).
+pub(crate) trait Target: Send + Sync {
+    /// Returns the place by which the database remembers the target.
+    fn place(&self) -> &TargetPlace;
+
+    /// Returns a digest of all that the configuration says about the target. If it is another one than
+    /// before, what failed is tried again.
+    fn configuration(&self) -> Digest {
+        Digest::of(self.place().to_string().as_bytes())
+    }
+
+    /// Takes staged messages so that they stay where they are brought. A message may come a second time, if a
+    /// run was killed before it recorded the outcome.
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
+
+    /// Returns the most messages that may be delivered before their outcomes are recorded. If we are killed
+    /// meanwhile, a target that does not notice what it has already gets that many twice.
+    fn group_size(&self) -> usize;
+
+    /// Returns true if the session with the POP3 server does not wait until the target has taken everything: it
+    /// is on another machine, or another program may keep it locked.
+    fn is_far(&self) -> bool {
+        false
+    }
+
+    /// Returns the target as one that can be asked what it has, if it can.
+    fn recall(&self) -> Option<&dyn Recall> {
+        None
+    }
+
+    /// Returns true if there is still time for a delivery. A slow target has none after a signal.
+    fn accepts_more(&self) -> bool;
+}
+
 /// The result of opening the place of an earlier run again.
 pub(crate) enum Reopened {
-    /// Messages can be delivered there.
-    Target(Box<dyn Target>),
+    /// It is a Maildir, and messages can be delivered there.
+    Maildir(Box<Maildir>),
     /// It no longer exists.
     Missing,
     /// It is a spool, which only an MDA can empty.
@@ -144,7 +152,7 @@ pub(crate) fn reopen(place: &TargetPlace, marks: &FileMarks) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
         None => match Maildir::open_existing(&place.path, marks) {
-            Ok(maildir) => Reopened::Target(Box::new(maildir)),
+            Ok(maildir) => Reopened::Maildir(Box::new(maildir)),
             Err(error) if error.is_not_found() => Reopened::Missing,
             Err(error) => Reopened::Unreachable(error),
         },

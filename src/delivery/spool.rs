@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::Error;
 use super::folder::Folder;
 use super::intake::Intake;
-use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use super::{Arrivals, Error};
+use crate::mail::custody::{Staged, TargetPlace};
 use crate::mail::mark::FileMarks;
 use crate::os::sys::{self, File, Mode, OFlags};
 
@@ -23,19 +23,19 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Opens the spool, an existing folder. The names of files get the account's marks. `taker` is the
+    /// Opens the spool, an existing folder. The names of files get the account's marks. `takers` is the
     /// text by which the database remembers who takes the messages.
     ///
     /// # Errors
     /// The folder cannot be opened.
-    pub(crate) fn open(path: &Path, marks: &FileMarks, taker: String) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, marks: &FileMarks, takers: String) -> Result<Self, Error> {
         let folder = Folder::open(path)?;
         let (device, inode) = folder.identity()?;
         let place = TargetPlace {
             path: path.to_owned(),
             inode,
             device: Some(device),
-            program: Some(taker),
+            program: Some(takers),
         };
         Ok(Self {
             intake: Intake::new(folder, marks),
@@ -44,14 +44,16 @@ impl Spool {
         })
     }
 
-    /// Returns the folder where messages arrive.
-    pub(crate) fn intake(&self) -> &Intake {
-        &self.intake
+    /// Returns the place of a target that takes the messages. The database knows it by this name.
+    pub(crate) fn place_of(&self, taker: String) -> TargetPlace {
+        TargetPlace {
+            program: Some(taker),
+            ..self.place.clone()
+        }
     }
 
-    /// Returns the place by which the database remembers the target.
-    pub(crate) fn place(&self) -> &TargetPlace {
-        &self.place
+    pub(super) fn folder(&self) -> &Folder {
+        self.intake.folder()
     }
 
     /// Opens the file of a message. Returns `None` if it is not in the spool.
@@ -69,15 +71,6 @@ impl Spool {
         }
     }
 
-    /// Notes that the files of delivered messages are no longer needed.
-    pub(crate) fn forget(&self, recorded: &[Outcome]) {
-        for outcome in recorded {
-            if let Outcome::Delivered(delivered) = outcome {
-                self.removable().push(delivered.stored().file_name.clone());
-            }
-        }
-    }
-
     fn removable(&self) -> MutexGuard<'_, Vec<String>> {
         self.removable
             .lock()
@@ -92,6 +85,20 @@ impl Spool {
             // If a file cannot be removed now, the next run removes it.
             let _ = self.intake.folder().remove(name.as_ref());
         }
+    }
+}
+
+impl Arrivals for Spool {
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn place(&self) -> &TargetPlace {
+        &self.place
+    }
+
+    fn forget_delivered(&self, file_names: &[String]) {
+        self.removable().extend_from_slice(file_names);
     }
 }
 

@@ -53,7 +53,7 @@ impl Poll<'_> {
     ) -> Result<Fetched, Error> {
         let Requested { listing, plan, .. } = requested;
         if plan.retrieved().next().is_some() {
-            self.target.prepare().map_err(settle::Error::from)?;
+            self.route.arrivals.prepare().map_err(settle::Error::from)?;
         }
         let forced = self.forced(listing, plan)?;
         let (received, mut settled) = self.receive_and_settle(session, requested, forced, trail)?;
@@ -133,13 +133,13 @@ impl Poll<'_> {
         trail: &mut Trail,
     ) -> Result<(Received, Settled), Error> {
         let sizes = self.ledger.size_checks().history().map_err(reading)?;
-        let (target, reporter) = (self.target, self.reporter);
+        let (route, reporter) = (self.route, self.reporter);
         let claimed = requested.plan.claimed(requested.listing);
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing: requested.listing,
             plan: requested.plan,
-            intake: self.target.intake(),
+            intake: self.route.arrivals.intake(),
             forced,
             max_size: self.options.policy.max_size,
             max_total: self.options.policy.max_total,
@@ -160,7 +160,7 @@ impl Poll<'_> {
             let ledger = &mut *self.ledger;
             let (queue, linger) = (self.course.queue.as_mut(), self.options.linger);
             let settling = scope.spawn(move || {
-                Settler::new(ledger, target, reporter)
+                Settler::new(ledger, route, reporter)
                     .delivering_by(queue, linger)
                     .recognising(requested.missing)
                     .claiming(claimed)

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::delivery::{EarlierFiles, Target};
+use crate::delivery::{DeliveryRoute, EarlierFiles};
 use crate::exit::Failure;
 use crate::limits;
 use crate::mail::maildrop::Identity;
@@ -100,8 +100,8 @@ pub(crate) struct Poll<'a> {
     pub options: &'a PollOptions,
     /// The account's record.
     pub ledger: &'a mut Ledger,
-    /// The Maildir or MDA that messages go to.
-    pub target: &'a dyn Target,
+    /// The place where messages arrive, and the target that takes them.
+    pub route: DeliveryRoute<'a>,
     /// The reporter for progress and problems.
     pub reporter: AccountReporter<'a>,
     /// Finds other accounts that may have the mailbox of a new account. It is called only once a listing
@@ -150,17 +150,17 @@ impl Poll<'_> {
         mut self,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
-        if !self.target.is_far() {
+        if !self.route.target.is_far() {
             let ended = self.poll(connect);
             return self.end(ended);
         }
         let ledger = self.ledger.of_another_thread().map_err(reading)?;
-        let (target, reporter) = (self.target, self.reporter);
+        let (route, reporter) = (self.route, self.reporter);
         let (queue, worker) = settle::channel();
         self.course.queue = Some(queue);
         // The thread ends when the queue is dropped, so the closure must own it, in case of a panic.
         thread::scope(move |scope| {
-            let working = scope.spawn(move || worker.run(&ledger, target, reporter));
+            let working = scope.spawn(move || worker.run(&ledger, route, reporter));
             let ended = self.poll(connect);
             let queue = self.course.queue.take();
             let is_left = queue.is_some_and(|queue| queue.close(limits::DELIVER_TIME));
@@ -244,7 +244,7 @@ impl Poll<'_> {
 
     /// Finishes what an earlier run began. Needs no server.
     fn recover(&mut self) -> Result<(), Error> {
-        let recovered = Settler::new(self.ledger, self.target, self.reporter)
+        let recovered = Settler::new(self.ledger, self.route, self.reporter)
             .delivering_by(self.course.queue.as_mut(), Duration::ZERO)
             .recover();
         self.summary.add(&recovered.summary);
@@ -399,7 +399,8 @@ impl Poll<'_> {
         settled.has_misfits = evidence.trail.has_doubtful_sizes();
         self.judge_deletions(listing, plan, &settled, &not_received)?;
         // What could not be put in its place waits in tmp/, where other programs may remove it.
-        let waits_in_tmp = settled.summary.failed > 0 && self.target.place().program.is_none();
+        let waits_in_tmp =
+            settled.summary.failed > 0 && self.route.arrivals.place().program.is_none();
         let needs_server = waits_in_tmp
             || settled.has_incomplete
             || self.lacks_incomplete(evidence, &settled)?
@@ -475,7 +476,7 @@ impl Poll<'_> {
             RecognitionEnd::Found
         } else if !is_whole || !self.summary.is_complete() {
             RecognitionEnd::Unfinished
-        } else if self.target.earlier_files() == EarlierFiles::Absent {
+        } else if self.route.arrivals.earlier_files() == EarlierFiles::Absent {
             RecognitionEnd::NothingToFind
         } else {
             RecognitionEnd::Complete

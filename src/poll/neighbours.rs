@@ -109,7 +109,7 @@ impl Poll<'_> {
                 }
                 Consequence::Refuse(failure) => return self.refuse(failure),
                 Consequence::RefuseSamePlace(failure) => {
-                    let place = self.target.place();
+                    let place = self.route.arrivals.place();
                     let delivers_here = self.ledger.neighbours().delivers_to(neighbour, place);
                     if delivers_here.map_err(reading)? {
                         return self.refuse(failure);

@@ -150,7 +150,7 @@ impl Poll<'_> {
             changes,
             signs,
         } = compared;
-        mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
+        mark_possible_duplicates(&mut plan, &listing, self.ledger, self.route.arrivals)?;
         plan.leave_out(|pick| {
             let message = listing.message(pick.position, pick.copy);
             self.course.failed.contains(&message.identity)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::locks::lock;
 use super::promises::SharedWatch;
 use crate::delivery::mda::{Options, Template};
-use crate::delivery::{Intake, Mda, Target};
+use crate::delivery::{Mda, Target};
 use crate::digest::Digest;
 use crate::mail::custody::{Outcome, Staged, TargetPlace};
 use crate::os::sys::simulated::generator::Chance;
@@ -53,10 +53,6 @@ pub(super) fn options(jobs: usize) -> Options {
 pub(super) struct FarProgram(pub(super) Mda);
 
 impl Target for FarProgram {
-    fn intake(&self) -> &Intake {
-        self.0.intake()
-    }
-
     fn place(&self) -> &TargetPlace {
         self.0.place()
     }
@@ -79,9 +75,5 @@ impl Target for FarProgram {
 
     fn accepts_more(&self) -> bool {
         true
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        self.0.forget_delivered(recorded);
     }
 }

@@ -12,7 +12,7 @@ use super::mail_program::{self, FarProgram};
 use super::maildir::SPOOL;
 use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
-use crate::delivery::{FileMode, Maildir, Mda, Target};
+use crate::delivery::{FileMode, Maildir, Mda, OpenRoute, Spool};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -62,7 +62,7 @@ impl Program {
                 return Err(error.into());
             }
         };
-        let target = self.open_target(&ledger)?;
+        let route = self.open_route(&ledger)?;
         let options = PollOptions {
             policy: Policy {
                 keep: self.keep,
@@ -80,7 +80,7 @@ impl Program {
         let poll = Poll {
             options: &options,
             ledger: &mut ledger,
-            target: &*target,
+            route: route.route(),
             reporter: AccountReporter::new(&reporter, "work"),
             find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),
@@ -120,24 +120,25 @@ impl Program {
         Ok(())
     }
 
-    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {
+    fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
         let marks = ledger.marks();
-        let program = match self.destination {
+        let jobs = match self.destination {
             SimulatedTarget::Maildir => {
                 let earlier = ledger.places().find(&self.maildir)?;
                 let mode = FileMode::default();
                 let maildir = Maildir::open(&self.maildir, marks, earlier.as_ref(), mode)?;
-                return Ok(Box::new(maildir));
+                return Ok(OpenRoute::into_maildir(maildir));
             }
-            SimulatedTarget::Program(jobs) | SimulatedTarget::FarProgram(jobs) => {
-                let interrupt = Interrupt::never().expect("a pair of sockets");
-                let options = mail_program::options(jobs);
-                Mda::open(options, Path::new(SPOOL), marks, interrupt)?
-            }
+            SimulatedTarget::Program(jobs) | SimulatedTarget::FarProgram(jobs) => jobs,
         };
+        let options = mail_program::options(jobs);
+        let taker = options.command.program().to_owned();
+        let spool = Arc::new(Spool::open(Path::new(SPOOL), marks, taker)?);
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        let program = Mda::open(options, Arc::clone(&spool), marks, interrupt)?;
         Ok(match self.destination {
-            SimulatedTarget::FarProgram(_) => Box::new(FarProgram(program)),
-            _ => Box::new(program),
+            SimulatedTarget::FarProgram(_) => OpenRoute::through(spool, FarProgram(program)),
+            _ => OpenRoute::through(spool, program),
         })
     }
 

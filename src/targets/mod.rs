@@ -1,6 +1,7 @@
 //! The destinations of an account's messages, and the targets that are mail servers: messages wait in
 //! the spool until the server has taken them.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::delivery::mbox::MboxOptions;
@@ -28,4 +29,17 @@ pub enum Destination {
     Imap(Box<imap::ImapOptions>),
     /// A mail server that takes messages by LMTP.
     Lmtp(lmtp::LmtpOptions),
+}
+
+impl fmt::Display for Destination {
+    /// Writes the text by which the database knows it, unless it is a Maildir.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Maildir { path, .. } => path.display().fmt(f),
+            Self::Mbox(options) => options.fmt(f),
+            Self::Mda(options) => f.write_str(options.command.program()),
+            Self::Imap(options) => options.fmt(f),
+            Self::Lmtp(options) => options.fmt(f),
+        }
+    }
 }

@@ -7,7 +7,6 @@ use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
 use crate::seen::{Accounts, KnownAccount};
-use crate::targets::Destination;
 
 mod add;
 mod discovery;
@@ -80,7 +79,8 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
                 "not enabled"
             };
             let place = [&*account.dial.user, &server];
-            tell(&account.name, place, target(&account).as_deref(), state);
+            let target = account.destination.as_ref().map(ToString::to_string);
+            tell(&account.name, place, target.as_deref(), state);
         }
     }
     for KnownAccount {
@@ -92,16 +92,6 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
-}
-
-fn target(account: &Account) -> Option<String> {
-    Some(match account.destination.as_ref()? {
-        Destination::Maildir { path, .. } => path.display().to_string(),
-        Destination::Imap(options) => options.to_string(),
-        Destination::Mbox(options) => options.to_string(),
-        Destination::Mda(options) => options.command.program().to_owned(),
-        Destination::Lmtp(options) => options.to_string(),
-    })
 }
 
 fn find(name: &str, accounts: &Accounts) -> Result<KnownAccount, Failure> {

@@ -10,7 +10,7 @@ use super::intake::Intake;
 use super::recovered::{Candidates, EarlierFiles, SoughtMessages};
 use super::staged_state::StagedState;
 use super::unique_name::without_flags;
-use super::{Error, FileMode, Target, new_maildir};
+use super::{Arrivals, Error, FileMode, Target, new_maildir};
 use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::{FileMarks, Mark};
 use crate::os::sys::WorldCalls;
@@ -211,7 +211,7 @@ fn file_name(staged: &Staged) -> &str {
     &staged.stored().file_name
 }
 
-impl Target for Maildir {
+impl Arrivals for Maildir {
     fn intake(&self) -> &Intake {
         &self.intake
     }
@@ -227,6 +227,63 @@ impl Target for Maildir {
             let _ = self.placement.set(found);
         }
         Ok(())
+    }
+
+    fn forget_delivered(&self, file_names: &[String]) {
+        let names = file_names.iter().map(String::as_str);
+        self.placed.forget(self.intake.folder(), names);
+    }
+
+    fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
+        let tmp = self.intake.folder();
+        let mut waiting = BTreeSet::new();
+        for name in staged.iter().map(file_name) {
+            if tmp.contains(name)? || self.new.contains(&hidden(name))? {
+                waiting.insert(name);
+            }
+        }
+        let others = staged.iter().map(file_name);
+        let others = others.filter(|name| !waiting.contains(name)).collect();
+        let delivered = self.find_in_place(others)?;
+        let state = |name| {
+            Ok(if waiting.contains(name) {
+                StagedState::Waiting
+            } else if delivered.contains(name) {
+                StagedState::Delivered
+            } else if PlacedList::includes(tmp, name)? {
+                StagedState::Taken
+            } else {
+                StagedState::Lost
+            })
+        };
+        staged.iter().map(file_name).map(state).collect()
+    }
+
+    fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {
+        let candidates = Candidates::search([&self.new, &self.cur], sought)?;
+        // The run that moved them there may have been killed before it flushed the folders.
+        self.new.flush()?;
+        self.cur.flush()?;
+        *self.candidates() = candidates;
+        Ok(())
+    }
+
+    fn earlier_files(&self) -> EarlierFiles {
+        self.candidates().earlier()
+    }
+
+    fn may_have_found(&self, unique_id: &[u8]) -> bool {
+        self.candidates().may_include(unique_id)
+    }
+
+    fn recognise(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
+        self.candidates().take(stored, [&self.new, &self.cur])
+    }
+}
+
+impl Target for Maildir {
+    fn place(&self) -> &TargetPlace {
+        &self.place
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
@@ -268,65 +325,11 @@ impl Target for Maildir {
             .collect()
     }
 
-    fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
-        let tmp = self.intake.folder();
-        let mut waiting = BTreeSet::new();
-        for name in staged.iter().map(file_name) {
-            if tmp.contains(name)? || self.new.contains(&hidden(name))? {
-                waiting.insert(name);
-            }
-        }
-        let others = staged.iter().map(file_name);
-        let others = others.filter(|name| !waiting.contains(name)).collect();
-        let delivered = self.find_in_place(others)?;
-        let state = |name| {
-            Ok(if waiting.contains(name) {
-                StagedState::Waiting
-            } else if delivered.contains(name) {
-                StagedState::Delivered
-            } else if PlacedList::includes(tmp, name)? {
-                StagedState::Taken
-            } else {
-                StagedState::Lost
-            })
-        };
-        staged.iter().map(file_name).map(state).collect()
-    }
-
     fn group_size(&self) -> usize {
         usize::MAX
     }
 
     fn accepts_more(&self) -> bool {
         true
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        let names = recorded.iter().filter_map(|outcome| match outcome {
-            Outcome::Delivered(delivered) => Some(&*delivered.stored().file_name),
-            _ => None,
-        });
-        self.placed.forget(self.intake.folder(), names);
-    }
-
-    fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {
-        let candidates = Candidates::search([&self.new, &self.cur], sought)?;
-        // The run that moved them there may have been killed before it flushed the folders.
-        self.new.flush()?;
-        self.cur.flush()?;
-        *self.candidates() = candidates;
-        Ok(())
-    }
-
-    fn earlier_files(&self) -> EarlierFiles {
-        self.candidates().earlier()
-    }
-
-    fn may_have_found(&self, unique_id: &[u8]) -> bool {
-        self.candidates().may_include(unique_id)
-    }
-
-    fn recognise(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
-        self.candidates().take(stored, [&self.new, &self.cur])
     }
 }

@@ -66,7 +66,11 @@ impl TestMaildir {
         let receipts = vec![self.receive(b"Subject: a\r\n\r\nbody\r\n")];
         let durable = self.maildir.intake().flush(receipts).expect("a flush");
         let durable = durable.into_iter().next().expect("one message");
-        Staged::new(DeliveryKey(1), durable, self.maildir.place().clone())
+        Staged::new(
+            DeliveryKey(1),
+            durable,
+            Target::place(&self.maildir).clone(),
+        )
     }
 
     /// Makes the message one of an earlier run.
@@ -120,6 +124,15 @@ impl TestMaildir {
     }
 }
 
+/// Returns the names of the files that were delivered.
+fn delivered(outcomes: &[Outcome]) -> Vec<String> {
+    let name = |outcome: &Outcome| match outcome {
+        Outcome::Delivered(delivered) => Some(delivered.stored().file_name.clone()),
+        _ => None,
+    };
+    outcomes.iter().filter_map(name).collect()
+}
+
 #[test]
 fn a_staged_message_is_moved_to_new() {
     let sandbox = TestMaildir::new();
@@ -142,7 +155,7 @@ fn every_way_puts_a_message_in_its_place() {
         let name = staged.stored().file_name.clone();
         let outcomes = sandbox.maildir.deliver(vec![staged]);
         assert!(matches!(outcomes[..], [Outcome::Delivered(_)]), "{way:?}");
-        sandbox.maildir.forget_delivered(&outcomes);
+        sandbox.maildir.forget_delivered(&delivered(&outcomes));
         assert!(sandbox.path("new", &name).exists(), "{way:?}");
         assert_eq!(
             (sandbox.count("tmp"), sandbox.count("new")),
@@ -366,7 +379,11 @@ fn lines_of_servers_do_not_hide_a_delivered_message() {
             let receipts = vec![sandbox.receive(octets.as_bytes())];
             let durable = sandbox.maildir.intake().flush(receipts).expect("a flush");
             let durable = durable.into_iter().next().expect("one message");
-            Staged::new(DeliveryKey(1), durable, sandbox.maildir.place().clone())
+            Staged::new(
+                DeliveryKey(1),
+                durable,
+                Target::place(&sandbox.maildir).clone(),
+            )
         };
         let names: Vec<_> = files
             .iter()

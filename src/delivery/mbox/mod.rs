@@ -3,18 +3,16 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::intake::Intake;
 use super::recall::{Recall, Sighting};
 use super::spool::Spool;
 use super::{Error as DeliveryError, FileMode, Target, envelope_sender};
 use crate::digest::Digest;
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::{Claims, Location};
-use crate::mail::mark::FileMarks;
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
@@ -78,7 +76,8 @@ struct FileId {
 
 /// An mbox file that takes messages from a spool.
 pub(crate) struct Mbox {
-    spool: Spool,
+    spool: Arc<Spool>,
+    place: TargetPlace,
     options: MboxOptions,
     interrupt: Interrupt,
     path: Arc<MboxPath>,
@@ -88,21 +87,20 @@ pub(crate) struct Mbox {
 }
 
 impl Mbox {
-    /// Opens the spool, an existing folder, and the folder of the mbox file. The names of spooled files get the
-    /// account's marks.
+    /// Opens the folder of the mbox file.
     ///
     /// # Errors
-    /// The spool cannot be opened, there is no such folder, or another user has a say in the file.
+    /// There is no such folder, or another user has a say in the file.
     pub(crate) fn open(
         options: MboxOptions,
-        spool: &Path,
-        marks: &FileMarks,
+        spool: Arc<Spool>,
         interrupt: Interrupt,
     ) -> Result<Self, DeliveryError> {
         let path = Arc::new(MboxPath::open(&options)?);
         path.remove_left_lock()?;
         Ok(Self {
-            spool: Spool::open(spool, marks, options.to_string())?,
+            place: spool.place_of(options.to_string()),
+            spool,
             path,
             options,
             interrupt,
@@ -247,12 +245,8 @@ pub(crate) fn look_at(options: &MboxOptions, interrupt: &Interrupt) -> Result<Op
 }
 
 impl Target for Mbox {
-    fn intake(&self) -> &Intake {
-        self.spool.intake()
-    }
-
     fn place(&self) -> &TargetPlace {
-        self.spool.place()
+        &self.place
     }
 
     fn configuration(&self) -> Digest {
@@ -260,6 +254,7 @@ impl Target for Mbox {
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        self.spool.remove_forgotten();
         let locked = self.locked().take();
         let mut mbox = match locked.map_or_else(|| self.lock(), Ok) {
             Ok(mbox) => mbox,
@@ -287,11 +282,6 @@ impl Target for Mbox {
 
     fn accepts_more(&self) -> bool {
         !self.interrupt.is_over(START_TIMEOUT)
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        self.spool.forget(recorded);
-        self.spool.remove_forgotten();
     }
 }
 

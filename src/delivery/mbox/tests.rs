@@ -2,10 +2,12 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
+use crate::delivery::Arrivals;
 use crate::exit::Exit;
 use crate::mail::custody::{StagedHistory, StoredMessage};
 use crate::mail::handover::{DeliveryKey, OpenHandover, TargetKey};
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::mail::mark::FileMarks;
 use crate::moment::Moment;
 
 const BEFORE: &[u8] = b"From x\n\nold\n\n";
@@ -29,7 +31,9 @@ impl TestMbox {
         };
         fs::write(&options.path, BEFORE).expect("the folder is ours");
         let interrupt = Interrupt::never().expect("a pair of sockets");
-        let mbox = Mbox::open(options, &spool, &FileMarks::default(), interrupt);
+        let spool = Spool::open(&spool, &FileMarks::default(), "mbox".to_owned());
+        let spool = Arc::new(spool.expect("the folder is ours"));
+        let mbox = Mbox::open(options, spool, interrupt);
         let mut test = Self {
             folder,
             mbox: mbox.expect("the folders are ours"),
@@ -52,7 +56,7 @@ impl TestMbox {
             },
             size: None,
         };
-        let incoming = self.mbox.intake().accept(&message);
+        let incoming = self.mbox.spool.intake().accept(&message);
         let mut incoming = incoming.expect("a file can be created");
         incoming.write(octets).expect("there is room");
         incoming.finish(message).into_stored()
@@ -270,6 +274,7 @@ fn a_message_that_is_gone_from_the_spool_is_lost_alone() {
     let test = TestMbox::new(&MESSAGES);
     let names = [test.stored[1].file_name.clone()];
     test.mbox
+        .spool
         .intake()
         .withdraw(&names)
         .expect("the file is ours");

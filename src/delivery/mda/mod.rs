@@ -9,7 +9,6 @@ use std::{env, io};
 use rustix::process::geteuid;
 
 use super::envelope_sender::envelope_sender;
-use super::intake::Intake;
 use super::spool::Spool;
 use super::{Error as DeliveryError, Target};
 use crate::digest::Digest;
@@ -76,7 +75,8 @@ pub struct Options {
 /// than 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
 #[derive(Debug)]
 pub(crate) struct Mda {
-    spool: Spool,
+    spool: Arc<Spool>,
+    place: TargetPlace,
     options: Options,
     /// One slot for each of the messages that are handed over at once.
     slots: Vec<MdaSlot>,
@@ -84,14 +84,13 @@ pub(crate) struct Mda {
 }
 
 impl Mda {
-    /// Opens the spool, an existing folder, and checks that the program can run. The names of
-    /// files get the account's marks.
+    /// Checks that the program can run. The names of files get the account's marks.
     ///
     /// # Errors
-    /// The spool cannot be opened, the program cannot be run, or it would run as root.
+    /// The program cannot be run, or it would run as root.
     pub(crate) fn open(
         options: Options,
-        spool: &Path,
+        spool: Arc<Spool>,
         marks: &FileMarks,
         interrupt: Interrupt,
     ) -> Result<Self, DeliveryError> {
@@ -100,12 +99,13 @@ impl Mda {
             return Err(Error::Root(program.to_owned()).into());
         }
         find_program(program)?;
-        let spool = Spool::open(spool, marks, program.to_owned())?;
-        let folder = spool.intake().folder();
+        let place = spool.place_of(program.to_owned());
+        let folder = spool.folder();
         let slots = (0..options.jobs).map(|_| MdaSlot::new(folder, marks, &interrupt));
         let slots = slots.collect::<Result<_, _>>()?;
         Ok(Self {
             spool,
+            place,
             options,
             slots,
             interrupt,
@@ -192,12 +192,8 @@ impl Mda {
 }
 
 impl Target for Mda {
-    fn intake(&self) -> &Intake {
-        self.spool.intake()
-    }
-
     fn place(&self) -> &TargetPlace {
-        self.spool.place()
+        &self.place
     }
 
     fn configuration(&self) -> Digest {
@@ -220,10 +216,6 @@ impl Target for Mda {
 
     fn accepts_more(&self) -> bool {
         !self.interrupt.is_over(START_TIMEOUT)
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        self.spool.forget(recorded);
     }
 }
 
@@ -248,6 +240,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::delivery::Arrivals;
     use crate::mail::handover::DeliveryKey;
     use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 
@@ -270,7 +263,10 @@ mod tests {
                 hidden_variables: Arc::new([]),
             };
             let interrupt = Interrupt::never().expect("a pair of sockets");
-            let mda = Mda::open(options, folder.path(), &FileMarks::default(), interrupt);
+            let marks = FileMarks::default();
+            let spool = Spool::open(folder.path(), &marks, "sh".to_owned());
+            let spool = Arc::new(spool.expect("the folder is ours"));
+            let mda = Mda::open(options, spool, &marks, interrupt);
             let mda = mda.expect("sh can be run");
             Self { folder, mda }
         }
@@ -286,7 +282,7 @@ mod tests {
                     },
                     size: None,
                 };
-                let incoming = self.mda.intake().accept(&message);
+                let incoming = self.mda.spool.intake().accept(&message);
                 let mut incoming = incoming.expect("a file can be created");
                 incoming
                     .write(b"Return-Path: <joe@x>\r\n\r\n")
@@ -295,6 +291,7 @@ mod tests {
             });
             let durable = self
                 .mda
+                .spool
                 .intake()
                 .flush(receipts.collect())
                 .expect("a flush");
@@ -321,7 +318,11 @@ mod tests {
             "{outcomes:?}"
         );
         assert_eq!(sandbox.spooled(), 1);
-        sandbox.mda.forget_delivered(&outcomes);
+        let [Outcome::Delivered(delivered)] = &outcomes[..] else {
+            panic!("{outcomes:?}");
+        };
+        let name = delivered.stored().file_name.clone();
+        sandbox.mda.spool.forget_delivered(&[name]);
         // It goes while the next message is handed over.
         sandbox.mda.deliver(sandbox.stage(1));
         assert_eq!(sandbox.spooled(), 1);
@@ -359,7 +360,6 @@ mod tests {
                 (is_transient, false),
                 "{script}"
             );
-            sandbox.mda.forget_delivered(&outcomes);
             assert_eq!(sandbox.spooled(), 1);
         }
     }
@@ -371,6 +371,7 @@ mod tests {
         let names = [staged[0].stored().file_name.clone()];
         sandbox
             .mda
+            .spool
             .intake()
             .withdraw(&names)
             .expect("the file is ours");

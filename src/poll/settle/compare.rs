@@ -54,7 +54,7 @@ impl Settler<'_> {
         let size = receipt.stored().size;
         let (result, unknown) = match self.recall(number, receipt, beside, listed)? {
             Recalled::Known { receipt, result } => {
-                self.target.intake().discard(receipt)?;
+                self.arrivals.intake().discard(receipt)?;
                 (result, None)
             }
             Recalled::New(receipt) => {
@@ -84,7 +84,7 @@ impl Settler<'_> {
         let receipt = receipt.named(name);
         match self.recall(number, receipt, beside, 1)? {
             Recalled::Known { receipt, .. } => {
-                self.target.intake().discard(receipt)?;
+                self.arrivals.intake().discard(receipt)?;
                 Ok(None)
             }
             Recalled::New(receipt) => {
@@ -206,16 +206,16 @@ impl Settler<'_> {
         let found = self
             .ledger
             .recognition()
-            .record_found(found, self.target.place())?;
+            .record_found(found, self.arrivals.place())?;
         self.settled.summary.recognised += 1;
         self.settled.proven.push((number, found));
-        self.target.intake().discard(receipt)?;
+        self.arrivals.intake().discard(receipt)?;
         Ok(())
     }
 
     /// Returns a file of the target with the octets of a message that no known message claims.
     pub(super) fn find_unclaimed(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
-        while let Some(found) = self.target.recognise(stored)? {
+        while let Some(found) = self.arrivals.recognise(stored)? {
             // A file with a row belongs to another message, even if the octets are the same.
             if !self
                 .ledger

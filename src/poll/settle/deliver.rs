@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Error;
-use crate::delivery::Target;
+use crate::delivery::{Arrivals, DeliveryRoute, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::Location;
@@ -83,6 +83,7 @@ impl Deadline {
 /// Takes staged messages to their record.
 pub(super) struct Deliverer<'a> {
     pub(super) ledger: &'a Ledger,
+    arrivals: &'a dyn Arrivals,
     pub(super) target: &'a dyn Target,
     pub(super) reporter: AccountReporter<'a>,
     /// Outcomes that are not recorded yet.
@@ -100,15 +101,16 @@ pub(super) struct Deliverer<'a> {
 }
 
 impl<'a> Deliverer<'a> {
-    /// Creates a deliverer that brings messages to `target`.
+    /// Creates a deliverer that brings messages to the target of a route.
     pub(super) fn new(
         ledger: &'a Ledger,
-        target: &'a dyn Target,
+        route: DeliveryRoute<'a>,
         reporter: AccountReporter<'a>,
     ) -> Self {
         Self {
             ledger,
-            target,
+            arrivals: route.arrivals,
+            target: route.target,
             reporter,
             outcomes: Vec::new(),
             transient_in_a_row: 0,
@@ -223,17 +225,17 @@ impl<'a> Deliverer<'a> {
         }
     }
 
-    /// Delivers messages to another target than the account's own, where earlier runs left them, and records
-    /// the outcomes. Each target forgets only what was delivered to it.
+    /// Delivers messages to another Maildir than the account's own, where earlier runs left them, and records
+    /// the outcomes. Each Maildir forgets only what was delivered to it.
     pub(super) fn deliver_elsewhere(
         &mut self,
         staged: Vec<Staged>,
-        target: &dyn Target,
+        maildir: &Maildir,
     ) -> Result<(), Error> {
         self.record()?;
-        let outcomes = target.deliver(staged);
-        self.note(outcomes, target.place());
-        self.record_for(target)
+        let outcomes = maildir.deliver(staged);
+        self.note(outcomes, Target::place(maildir));
+        self.record_for(maildir)
     }
 
     /// Notes that the place of these messages no longer exists.
@@ -249,13 +251,12 @@ impl<'a> Deliverer<'a> {
 
     /// Forgets outcomes that are recorded now.
     pub(super) fn forget_recorded(&mut self) {
-        self.target.forget_delivered(&self.outcomes);
-        self.outcomes.clear();
+        self.forget_for(self.arrivals);
     }
 
     /// Records all outcomes.
     pub(super) fn record(&mut self) -> Result<(), Error> {
-        self.record_for(self.target)
+        self.record_for(self.arrivals)
     }
 
     /// Checks that no message has disappeared.
@@ -391,11 +392,18 @@ impl<'a> Deliverer<'a> {
         }
     }
 
-    /// Records the outcomes of deliveries to `target`.
-    fn record_for(&mut self, target: &dyn Target) -> Result<(), Error> {
+    /// Records the outcomes of deliveries of messages that had arrived there.
+    fn record_for(&mut self, arrivals: &dyn Arrivals) -> Result<(), Error> {
         self.ledger.custody().record(&self.outcomes)?;
-        target.forget_delivered(&self.outcomes);
-        self.outcomes.clear();
+        self.forget_for(arrivals);
         Ok(())
+    }
+
+    fn forget_for(&mut self, arrivals: &dyn Arrivals) {
+        let delivered = self.outcomes.drain(..).filter_map(|outcome| match outcome {
+            Outcome::Delivered(delivered) => Some(delivered.stored().file_name.clone()),
+            _ => None,
+        });
+        arrivals.forget_delivered(&delivered.collect::<Vec<_>>());
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::delivery::{self, Target};
+use crate::delivery::{self, Arrivals, DeliveryRoute};
 use crate::exit::Exit;
 use crate::mail::custody::{Durable, Staged};
 use crate::mail::known::ShortAgain;
@@ -74,7 +74,7 @@ impl Error {
 /// Takes batches from their arrival to their record.
 pub(crate) struct Settler<'a> {
     ledger: &'a Ledger,
-    target: &'a dyn Target,
+    arrivals: &'a dyn Arrivals,
     reporter: AccountReporter<'a>,
     deliverer: Deliverer<'a>,
     /// The thread that delivers, if it is not this one.
@@ -123,17 +123,17 @@ pub(crate) struct Settled {
 }
 
 impl<'a> Settler<'a> {
-    /// Creates a settler that delivers to `target` and records in `ledger`.
+    /// Creates a settler that delivers by `route` and records in `ledger`.
     pub(crate) fn new(
         ledger: &'a Ledger,
-        target: &'a dyn Target,
+        route: DeliveryRoute<'a>,
         reporter: AccountReporter<'a>,
     ) -> Self {
         Self {
             ledger,
-            target,
+            arrivals: route.arrivals,
             reporter,
-            deliverer: Deliverer::new(ledger, target, reporter),
+            deliverer: Deliverer::new(ledger, route, reporter),
             queue: None,
             linger: Duration::ZERO,
             claimed: HashSet::new(),
@@ -170,7 +170,7 @@ impl<'a> Settler<'a> {
     /// Settles batches as they arrive, to the last one or until something fails. What is delivered by
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
-        let intake = self.target.intake();
+        let intake = self.arrivals.intake();
         let mut begun = self.recall_failures();
         let ended = inlet.batches().try_for_each(|batch| {
             std::mem::replace(&mut begun, Ok(()))?;
@@ -207,7 +207,7 @@ impl<'a> Settler<'a> {
             self.reporter.report(Event::Warning(&format_args!(
                 "the database is new or an older one; messages recognised by their files in {} and \
                  not delivered again: {recognised}",
-                self.target.place()
+                self.arrivals.place()
             )));
         }
         self.settled.failure = ended.and(recorded).err();
@@ -225,7 +225,7 @@ impl<'a> Settler<'a> {
         let receipts = self.recognise_renamed(receipts, &arrived)?;
         let mut suspicions = receipts.iter().map(|receipt| receipt.stored().suspicion);
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
-        let durable = self.target.intake().flush(receipts)?;
+        let durable = self.arrivals.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
         if let Some(queue) = &mut self.queue {
             queue.send_new(staged);
@@ -246,7 +246,7 @@ impl<'a> Settler<'a> {
         let staged = self
             .ledger
             .custody()
-            .stage(durable, self.target.place(), self.deliverer.outcomes())
+            .stage(durable, self.arrivals.place(), self.deliverer.outcomes())
             .inspect_err(|error| self.withdraw(error, &names))?;
         self.deliverer.forget_recorded();
         Ok(staged)
@@ -258,7 +258,7 @@ impl<'a> Settler<'a> {
     fn withdraw(&self, error: &seen::Error, file_names: &[String]) {
         if error.exit() == Exit::Temporary {
             // The next run removes what cannot be removed now.
-            let _ = self.target.intake().withdraw(file_names);
+            let _ = self.arrivals.intake().withdraw(file_names);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Error, Settled, Settler};
-use crate::delivery::{self, Leftovers, SoughtMessages, StagedState};
+use crate::delivery::{self, Arrivals, Leftovers, SoughtMessages, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
 use crate::mail::known::may_be_tried;
@@ -22,7 +22,7 @@ impl Settler<'_> {
 
     fn recover_staged(&mut self) -> Result<(), Error> {
         self.recall_failures()?;
-        let target = self.target.place().program.as_deref();
+        let target = self.arrivals.place().program.as_deref();
         let staged = self.ledger.custody().staged_for(target)?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
@@ -31,7 +31,7 @@ impl Settler<'_> {
         let before = staged.iter().map(file_name).collect();
         let (mut here, elsewhere): (Vec<_>, Vec<_>) = staged
             .into_iter()
-            .partition(|staged| staged.place().is_at(self.target.place()));
+            .partition(|staged| staged.place().is_at(self.arrivals.place()));
         let elsewhere = self.take_over_moved(&mut here, elsewhere)?;
         let here = self.recognise_staged(here)?;
         match &mut self.queue {
@@ -59,7 +59,7 @@ impl Settler<'_> {
         let sought: Vec<_> = staged.iter().map(unique_id).collect();
         let sought = sought.iter().map(UniqueId::as_octets);
         let (tags, own) = (self.ledger.tags(), self.ledger.marks().own);
-        self.target
+        self.arrivals
             .find_earlier(&SoughtMessages::new(sought, tags, own))?;
         let mut unknown = Vec::with_capacity(staged.len());
         for staged in staged {
@@ -69,7 +69,7 @@ impl Settler<'_> {
                     self.ledger.recognition().record_found_staged(&found)?;
                     self.settled.summary.recognised += 1;
                     // The next run removes what cannot be removed now.
-                    let _ = self.target.intake().withdraw(&[staged.into_file_name()]);
+                    let _ = self.arrivals.intake().withdraw(&[staged.into_file_name()]);
                 }
             }
         }
@@ -92,7 +92,7 @@ impl Settler<'_> {
     /// `staged` are the files of messages that are still staged, and `before` of those that were when this
     /// run began: an MDA's files are removed a little after their delivery is recorded.
     fn clean_up(&mut self, staged: &HashSet<String>, before: HashSet<String>) -> Result<(), Error> {
-        let (intake, place) = (self.target.intake(), self.target.place());
+        let (intake, place) = (self.arrivals.intake(), self.arrivals.place());
         intake.sweep(staged)?;
         if place.program.is_none() || self.ledger.freshness().doubt()? != Doubt::Open {
             return Ok(());
@@ -127,7 +127,7 @@ impl Settler<'_> {
         if in_maildirs.is_empty() {
             return Ok(others);
         }
-        let states = self.target.locate_all(&in_maildirs)?;
+        let states = self.arrivals.locate_all(&in_maildirs)?;
         let mut moved = Vec::new();
         for (staged, state) in in_maildirs.into_iter().zip(states) {
             let is_here = match state {
@@ -145,7 +145,7 @@ impl Settler<'_> {
                 others.push(staged);
             }
         }
-        let place = self.target.place();
+        let place = self.arrivals.place();
         here.extend(self.ledger.custody().note_moved(moved, place)?);
         Ok(others)
     }
@@ -158,9 +158,9 @@ impl Settler<'_> {
                 .partition(|staged| staged.place().is_at(&place));
             staged = others;
             match delivery::reopen(&place, self.ledger.marks()) {
-                delivery::Reopened::Target(target) => {
-                    self.deliverer.deliver_elsewhere(there, &*target)?;
-                    target.intake().sweep(&self.staged_files()?)?;
+                delivery::Reopened::Maildir(maildir) => {
+                    self.deliverer.deliver_elsewhere(there, &maildir)?;
+                    maildir.intake().sweep(&self.staged_files()?)?;
                 }
                 delivery::Reopened::Missing => self.deliverer.note_lost(&there),
                 delivery::Reopened::Unreachable(error) => return Err(error.into()),

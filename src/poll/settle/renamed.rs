@@ -133,7 +133,7 @@ impl Settler<'_> {
             self.settled
                 .proven
                 .extend(arrived.map(|message| (message.number, known)));
-            self.target.intake().discard(receipt)?;
+            self.arrivals.intake().discard(receipt)?;
         }
         Ok(())
     }

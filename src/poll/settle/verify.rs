@@ -130,7 +130,7 @@ impl Settler<'_> {
             if let Some(earlier) = self.find_earlier(&receipt)? {
                 self.set_apart(suspects, displaced)?;
                 self.claim(number, earlier, &identity)?;
-                self.target.intake().discard(receipt)?;
+                self.arrivals.intake().discard(receipt)?;
                 return Ok(None);
             }
             // A database that was lost or put back may not know the whole message.
@@ -171,7 +171,7 @@ impl Settler<'_> {
         self.settled
             .proven
             .push((number, Match { identity, state }));
-        self.target.intake().discard(receipt)?;
+        self.arrivals.intake().discard(receipt)?;
         Ok(None)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::deliver::{Deadline, Deliverer, TargetFault};
-use crate::delivery::Target;
+use crate::delivery::DeliveryRoute;
 use crate::mail::custody::Staged;
 use crate::os::sys::Instant;
 use crate::os::sys::mpsc::{self, Receiver, Sender};
@@ -124,10 +124,10 @@ impl Worker {
     pub(crate) fn run(
         self,
         ledger: &Ledger,
-        target: &dyn Target,
+        route: DeliveryRoute<'_>,
         reporter: AccountReporter<'_>,
     ) -> FarDeliveries {
-        let mut deliverer = Deliverer::new(ledger, target, reporter).until(self.deadline.clone());
+        let mut deliverer = Deliverer::new(ledger, route, reporter).until(self.deadline.clone());
         let mut delivered = FarDeliveries::default();
         let ended = self.deliver_all(&mut deliverer, &mut delivered.fault);
         let (summary, recorded) = deliverer.end();

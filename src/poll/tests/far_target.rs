@@ -8,9 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{
-    KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b, open_ledger,
+    KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, TestTarget, fetch_a_and_b,
+    open_ledger,
 };
-use crate::delivery::{Intake, Maildir, Target};
+use crate::delivery::{Arrivals, Intake, Maildir, Target};
 use crate::exit::Exit;
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
@@ -54,13 +55,21 @@ impl FarTarget {
     }
 }
 
-impl Target for FarTarget {
+impl Arrivals for FarTarget {
     fn intake(&self) -> &Intake {
         self.maildir.intake()
     }
 
     fn place(&self) -> &TargetPlace {
-        self.maildir.place()
+        Arrivals::place(&self.maildir)
+    }
+
+    fn forget_delivered(&self, _file_names: &[String]) {}
+}
+
+impl Target for FarTarget {
+    fn place(&self) -> &TargetPlace {
+        Target::place(&self.maildir)
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
@@ -97,8 +106,6 @@ impl Target for FarTarget {
     fn accepts_more(&self) -> bool {
         true
     }
-
-    fn forget_delivered(&self, _recorded: &[Outcome]) {}
 }
 
 /// A session with a server that holds something until it has ended.
@@ -277,7 +284,7 @@ fn what_is_not_taken_in_time_waits_for_the_next_run() {
     queue.send_old(account.ledger.custody().staged().expect("it can be read"));
     queue.close(Duration::ZERO);
     let reporter = AccountReporter::new(&account.problems, "work");
-    let delivered = worker.run(&account.ledger, &target, reporter);
+    let delivered = worker.run(&account.ledger, target.route(), reporter);
     let summary = delivered.summary;
     assert_eq!((summary.delivered, summary.postponed), (0, 2));
     assert_eq!(account.known(), ["a Staged", "b Staged"]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Course, Error, Poll, PollOptions};
-use crate::delivery::{FileMode, Maildir, Target};
+use crate::delivery::{Arrivals, DeliveryRoute, FileMode, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -78,6 +78,20 @@ impl Ended {
     }
 }
 
+/// A target of a test, with the place where its messages arrive.
+trait TestTarget {
+    fn route(&self) -> DeliveryRoute<'_>;
+}
+
+impl<T: Arrivals + Target> TestTarget for T {
+    fn route(&self) -> DeliveryRoute<'_> {
+        DeliveryRoute {
+            arrivals: self,
+            target: self,
+        }
+    }
+}
+
 impl TestAccount {
     fn new(keep: Keep) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
@@ -103,7 +117,7 @@ impl TestAccount {
         self.poll_into(&target, scripts)
     }
 
-    fn poll_into(&mut self, target: &dyn Target, scripts: &[&str]) -> Ended {
+    fn poll_into(&mut self, target: &impl TestTarget, scripts: &[&str]) -> Ended {
         let mut scripts = scripts.iter();
         self.poll_with(target, |hints| {
             let script = scripts.next().expect("there is a script for each session");
@@ -117,7 +131,7 @@ impl TestAccount {
     }
 
     /// Polls a server that cannot be reached.
-    fn recover_into(&mut self, target: &dyn Target) -> Ended {
+    fn recover_into(&mut self, target: &impl TestTarget) -> Ended {
         self.poll_with::<ScriptedServer>(target, |_| {
             Err(Failure::new("no connection", Exit::Temporary))
         })
@@ -135,7 +149,7 @@ impl TestAccount {
 
     fn poll_with<S: Read + Write>(
         &mut self,
-        target: &dyn Target,
+        target: &impl TestTarget,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Ended {
         let mut summary = Summary::default();
@@ -146,7 +160,7 @@ impl TestAccount {
     /// Does something with a poll that has not begun.
     fn with_poll<T>(
         &mut self,
-        target: &dyn Target,
+        target: &impl TestTarget,
         summary: &mut Summary,
         what: impl FnOnce(Poll<'_>) -> T,
     ) -> T {
@@ -165,7 +179,7 @@ impl TestAccount {
         what(Poll {
             options: &options,
             ledger: &mut self.ledger,
-            target,
+            route: target.route(),
             reporter: AccountReporter::new(&self.problems, "work"),
             find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use super::{LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount};
 use crate::delivery::unique_name::ParsedName;
-use crate::delivery::{Intake, Maildir, Target};
+use crate::delivery::{Arrivals, Intake, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
@@ -17,13 +17,21 @@ struct RefusingMaildir {
     group_size: usize,
 }
 
-impl Target for RefusingMaildir {
+impl Arrivals for RefusingMaildir {
     fn intake(&self) -> &Intake {
         self.maildir.intake()
     }
 
     fn place(&self) -> &TargetPlace {
-        self.maildir.place()
+        Arrivals::place(&self.maildir)
+    }
+
+    fn forget_delivered(&self, _file_names: &[String]) {}
+}
+
+impl Target for RefusingMaildir {
+    fn place(&self) -> &TargetPlace {
+        Target::place(&self.maildir)
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
@@ -50,8 +58,6 @@ impl Target for RefusingMaildir {
     fn accepts_more(&self) -> bool {
         true
     }
-
-    fn forget_delivered(&self, _recorded: &[Outcome]) {}
 }
 
 /// A session in which both messages are fetched. It ends without QUIT, after which some servers delete what was

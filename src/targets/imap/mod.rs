@@ -2,16 +2,14 @@
 //! message, and can be asked after a crash which messages it has: none is stored twice.
 
 use std::io::Seek;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target, read_header};
+use crate::delivery::{Recall, Sighting, Spool, Target, read_header};
 use crate::digest::Digest;
 use crate::imap::{Fate, ImapSession, InternalDate, MailboxName, MessageUid, OutgoingMessage};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::{Claims, Location};
-use crate::mail::mark::FileMarks;
 use crate::mail::wire_form::MessageMeasure;
 use crate::moment::Moment;
 use crate::net::Stream;
@@ -45,7 +43,8 @@ const FLIGHT_OCTETS: u64 = 16 * 1024 * 1024;
 
 /// A folder of an IMAP server that takes messages from a spool.
 pub(crate) struct Imap<'a> {
-    spool: Spool,
+    spool: Arc<Spool>,
+    place: TargetPlace,
     dialer: ImapDialer<'a>,
     open: Mutex<Connected>,
 }
@@ -72,21 +71,14 @@ struct OpenFolder {
 }
 
 impl<'a> Imap<'a> {
-    /// Opens the spool, an existing folder. The names of files get the account's marks. The server is
-    /// called when there is a message for it.
-    ///
-    /// # Errors
-    /// The spool cannot be opened.
-    pub(crate) fn open(
-        dialer: ImapDialer<'a>,
-        spool: &Path,
-        marks: &FileMarks,
-    ) -> Result<Self, delivery::Error> {
-        Ok(Self {
-            spool: Spool::open(spool, marks, dialer.options.to_string())?,
+    /// The server is called when there is a message for it.
+    pub(crate) fn new(dialer: ImapDialer<'a>, spool: Arc<Spool>) -> Self {
+        Self {
+            place: spool.place_of(dialer.options.to_string()),
+            spool,
             dialer,
             open: Mutex::new(Connected::No),
-        })
+        }
     }
 
     /// Takes the session of the last messages if it is still of use, or a new one.
@@ -358,12 +350,8 @@ fn place(location: &Location) -> Option<MessageUid> {
 }
 
 impl Target for Imap<'_> {
-    fn intake(&self) -> &Intake {
-        self.spool.intake()
-    }
-
     fn place(&self) -> &TargetPlace {
-        self.spool.place()
+        &self.place
     }
 
     fn configuration(&self) -> Digest {
@@ -371,6 +359,7 @@ impl Target for Imap<'_> {
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        self.spool.remove_forgotten();
         let mut folder = match self.take_folder() {
             Ok(folder) => folder,
             Err(refusal) => {
@@ -415,11 +404,6 @@ impl Target for Imap<'_> {
 
     fn accepts_more(&self) -> bool {
         !self.dialer.interrupt.is_over(START_TIMEOUT)
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        self.spool.forget(recorded);
-        self.spool.remove_forgotten();
     }
 }
 

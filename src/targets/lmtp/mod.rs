@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::io::{Read, Seek};
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::{self, Intake, Spool, Target, envelope_sender};
+use crate::delivery::{Spool, Target, envelope_sender};
 use crate::digest::Digest;
 use crate::mail::custody::{Delivered, Outcome, Staged, StoredMessage, TargetPlace};
-use crate::mail::mark::{FileMarks, Mark};
+use crate::mail::mark::Mark;
 use crate::net::{Endpoint, Stream};
 use crate::os::sys::Instant;
 use crate::smtp::{Envelope, LmtpSession, MessageMeasure, Reply};
@@ -53,7 +52,8 @@ impl fmt::Display for LmtpOptions {
 
 /// A mail server that takes messages from a spool.
 pub(crate) struct Lmtp<'a> {
-    spool: Spool,
+    spool: Arc<Spool>,
+    place: TargetPlace,
     dialer: LmtpDialer<'a>,
     /// The account's mark, for the id of a message.
     mark: Mark,
@@ -67,22 +67,15 @@ struct IdleSession {
 }
 
 impl<'a> Lmtp<'a> {
-    /// Opens the spool, an existing folder. The names of files get the account's marks. The server is
-    /// called when there is a message for it.
-    ///
-    /// # Errors
-    /// The spool cannot be opened.
-    pub(crate) fn open(
-        dialer: LmtpDialer<'a>,
-        spool: &Path,
-        marks: &FileMarks,
-    ) -> Result<Self, delivery::Error> {
-        Ok(Self {
-            spool: Spool::open(spool, marks, dialer.options.to_string())?,
+    /// The server is called when there is a message for it. `mark` is the account's own.
+    pub(crate) fn new(dialer: LmtpDialer<'a>, spool: Arc<Spool>, mark: Mark) -> Self {
+        Self {
+            place: spool.place_of(dialer.options.to_string()),
+            spool,
             dialer,
-            mark: marks.own,
+            mark,
             idle: Mutex::default(),
-        })
+        }
     }
 
     /// Hands one message over. Returns the server's answer, or `None` if the message is not in the
@@ -160,12 +153,8 @@ fn id_header(mark: Mark, stored: &StoredMessage) -> String {
 }
 
 impl Target for Lmtp<'_> {
-    fn intake(&self) -> &Intake {
-        self.spool.intake()
-    }
-
     fn place(&self) -> &TargetPlace {
-        self.spool.place()
+        &self.place
     }
 
     fn configuration(&self) -> Digest {
@@ -173,6 +162,7 @@ impl Target for Lmtp<'_> {
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        self.spool.remove_forgotten();
         staged
             .into_iter()
             .map(|staged| self.outcome(staged))
@@ -189,11 +179,6 @@ impl Target for Lmtp<'_> {
 
     fn accepts_more(&self) -> bool {
         !self.dialer.interrupt.is_over(START_TIMEOUT)
-    }
-
-    fn forget_delivered(&self, recorded: &[Outcome]) {
-        self.spool.forget(recorded);
-        self.spool.remove_forgotten();
     }
 }
 

@@ -8,10 +8,10 @@ fn messages_have_a_proof_until_all_deliveries_are_recorded() {
     let staged = vec![sandbox.stage(), sandbox.stage()];
     let recalled: Vec<_> = staged.iter().map(TestMaildir::recall).collect();
     let outcomes = sandbox.maildir.deliver(staged);
-    sandbox.maildir.forget_delivered(&outcomes[..1]);
+    sandbox.maildir.forget_delivered(&delivered(&outcomes[..1]));
     assert_eq!(sandbox.locate(&recalled[1]), StagedState::Delivered);
     assert_eq!(sandbox.count("tmp"), 1);
-    sandbox.maildir.forget_delivered(&outcomes[1..]);
+    sandbox.maildir.forget_delivered(&delivered(&outcomes[1..]));
     assert_eq!(sandbox.count("tmp"), 0);
 }
 
@@ -25,11 +25,11 @@ fn a_proof_stays_while_an_earlier_run_has_names_in_it() {
     let maildir =
         Maildir::open(&path, &marks(1), None, FileMode::default()).expect("the folder is ours");
     let outcomes = maildir.deliver(vec![sandbox.stage()]);
-    maildir.forget_delivered(&outcomes);
+    maildir.forget_delivered(&delivered(&outcomes));
     assert_eq!(sandbox.locate(&earlier), StagedState::Taken);
     let outcomes = maildir.deliver(vec![earlier]);
     assert!(matches!(outcomes[..], [Outcome::Delivered(_)]));
-    maildir.forget_delivered(&outcomes);
+    maildir.forget_delivered(&delivered(&outcomes));
     maildir
         .intake()
         .sweep(&HashSet::new())
@@ -103,7 +103,7 @@ fn a_list_of_an_earlier_boot_is_begun_anew() {
         let written = fs::read_to_string(&list).expect("the list is text");
         let boot = boot_id().expect("the kernel gives one");
         assert!(written.starts_with(&format!("{boot}\n")), "{written}");
-        sandbox.maildir.forget_delivered(&outcomes);
+        sandbox.maildir.forget_delivered(&delivered(&outcomes));
         assert!(!list.exists());
     }
 }
