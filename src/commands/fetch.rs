@@ -1,6 +1,7 @@
 //! `mailpull fetch`: fetches new mail for every account.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::credentials::Passwords;
@@ -12,7 +13,9 @@ use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
-use crate::delivery::{Maildir, Mbox, Mda, OpenRoute, Spool};
+use crate::delivery::{
+    FileMode, Maildir, MaildirCopy, Mbox, Mda, OpenRoute, Spool, Target, UnavailableTarget,
+};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::clock::Clock;
@@ -293,33 +296,56 @@ impl FetchAccount<'_> {
 
     fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
         let marks = ledger.marks();
-        let destination = self.account.require_destination()?;
-        if let Destination::Maildir { path, file_mode } = destination {
-            let earlier = ledger.places().find(path)?;
-            let maildir = Maildir::open(path, marks, earlier.as_ref(), *file_mode)?;
+        let destinations = self.account.require_destinations()?;
+        if let [Destination::Maildir { path, file_mode }] = destinations[..] {
+            let maildir = open_maildir(path, *file_mode, ledger)?;
             return Ok(OpenRoute::into_maildir(maildir));
         }
-        let spool = Spool::open(&self.folder.spool(), marks, destination.to_string())?;
+        let names: Vec<_> = destinations.iter().map(ToString::to_string).collect();
+        let spool = Spool::open(&self.folder.spool(), marks, names.join(", "))?;
         let spool = Arc::new(spool);
-        let taker = Arc::clone(&spool);
+        let is_alone = destinations.len() == 1;
+        let mut targets = Vec::with_capacity(destinations.len());
+        for destination in destinations {
+            let opened = self.open_target(destination, Arc::clone(&spool), ledger);
+            targets.push(match opened {
+                Err(failure) if !is_alone => {
+                    // The other targets get their messages nevertheless.
+                    let name = destination.to_string();
+                    Arc::new(UnavailableTarget::new(&spool, name, failure)) as Arc<dyn Target>
+                }
+                opened => opened?,
+            });
+        }
+        Ok(OpenRoute::through(spool, targets))
+    }
+
+    /// Opens a target that takes messages from the spool.
+    fn open_target<'a>(
+        &'a self,
+        destination: &'a Destination,
+        spool: Arc<Spool>,
+        ledger: &Ledger,
+    ) -> Result<Arc<dyn Target + 'a>, Failure> {
+        let (marks, interrupt) = (ledger.marks(), self.context.interrupt.clone());
         Ok(match destination {
-            Destination::Maildir { .. } => unreachable!("it is dealt with above"),
-            Destination::Mbox(options) => {
-                let interrupt = self.context.interrupt.clone();
-                OpenRoute::through(spool, Mbox::open(options.clone(), taker, interrupt)?)
+            Destination::Maildir { path, file_mode } => {
+                let maildir = open_maildir(path, *file_mode, ledger)?;
+                ledger.places().note(Target::place(&maildir))?;
+                Arc::new(MaildirCopy::new(maildir, spool))
             }
+            Destination::Mbox(options) => Arc::new(Mbox::open(options.clone(), spool, interrupt)?),
             Destination::Mda(options) => {
                 require_safe_mda(options.command.program())?;
-                let interrupt = self.context.interrupt.clone();
-                OpenRoute::through(spool, Mda::open(options.clone(), taker, marks, interrupt)?)
+                Arc::new(Mda::open(options.clone(), spool, marks, interrupt)?)
             }
             Destination::Imap(options) => {
                 let dialer = self.context.imap_dialer(self.account, options);
-                OpenRoute::through(spool, Imap::new(dialer, taker))
+                Arc::new(Imap::new(dialer, spool))
             }
             Destination::Lmtp(options) => {
                 let dialer = self.context.lmtp_dialer(self.account, options);
-                OpenRoute::through(spool, Lmtp::new(dialer, taker, marks.own))
+                Arc::new(Lmtp::new(dialer, spool, marks.own))
             }
         })
     }
@@ -367,4 +393,15 @@ fn require_safe_mda(program: &str) -> Result<(), Failure> {
         let what = format!("cannot run the mda {program}: {path}");
         Failure::new(what, Exit::Configuration).with_hint(path.hint())
     })
+}
+
+/// Opens a Maildir. If messages were delivered to it before, it must be there.
+fn open_maildir(path: &Path, file_mode: FileMode, ledger: &Ledger) -> Result<Maildir, Failure> {
+    let earlier = ledger.places().find(path)?;
+    Ok(Maildir::open(
+        path,
+        ledger.marks(),
+        earlier.as_ref(),
+        file_mode,
+    )?)
 }

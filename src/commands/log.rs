@@ -8,7 +8,7 @@ use humantime::format_rfc3339_seconds;
 use super::Context;
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::mail::known::Delivery;
+use crate::mail::known::{Delivery, Taker};
 use crate::moment::Moment;
 use crate::report::{Octets, json};
 use crate::seen::{self, Deliveries};
@@ -76,25 +76,50 @@ fn line(delivery: &Delivery) -> String {
     } else {
         ""
     };
-    let output = if delivery.words.is_empty() {
-        String::new()
-    } else {
-        format!(", it said: {}", delivery.words)
+    let (place, output) = match &delivery.takers[..] {
+        [] => (name(delivery), String::new()),
+        [taker] => (placed(taker), output(taker)),
+        takers => {
+            let all = takers.iter().map(|taker| {
+                let twice = if taker.was_repeated {
+                    ", possibly twice"
+                } else {
+                    ""
+                };
+                format!("{}{twice}{}", placed(taker), output(taker))
+            });
+            (all.collect::<Vec<_>>().join("; "), String::new())
+        }
     };
-    let location = delivery.location.as_ref();
-    let location = location.map_or_else(String::new, |location| format!(", as {location}"));
     format!(
-        "{when} {} {} {} from \"{}\": \"{}\" to {}{location}{deleted}{repeated}{output}",
+        "{when} {} {} {} from \"{}\": \"{}\" to {place}{deleted}{repeated}{output}",
         delivery.account,
         delivery.unique_id,
         Octets(delivery.octets),
         delivery.from,
         delivery.subject,
-        delivery
-            .program
-            .as_deref()
-            .unwrap_or(&*delivery.target.to_string_lossy()),
     )
+}
+
+/// Returns the name of the target, or of all targets.
+fn name(delivery: &Delivery) -> String {
+    let maildir = || delivery.target.to_string_lossy().into_owned();
+    delivery.program.clone().unwrap_or_else(maildir)
+}
+
+/// Returns the name of a target, and where it has the message.
+fn placed(taker: &Taker) -> String {
+    let location = taker.location.as_ref();
+    let location = location.map_or_else(String::new, |location| format!(", as {location}"));
+    format!("{}{location}", taker.name)
+}
+
+/// Returns what a target has said.
+fn output(taker: &Taker) -> String {
+    match taker.words.is_empty() {
+        true => String::new(),
+        false => format!(", it said: {}", taker.words),
+    }
 }
 
 /// Formats a point in time as UTC.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::connection::{self, MailService};
-use crate::config::destination::Surroundings;
+use crate::config::destination::{OwnDestination, Surroundings};
 use crate::config::error::Error;
 use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
@@ -40,11 +40,9 @@ pub struct Account {
     /// The environment variables that hold the password of any account. No child process may
     /// inherit them.
     pub secret_variables: Arc<[String]>,
-    /// The destination of its messages. Only fetching needs one: see
-    /// [`Account::require_destination`].
-    pub destination: Option<Destination>,
-    /// The source of the password for the destination, if that is a server that wants one.
-    target_password: Source,
+    /// The destinations of its messages. Only fetching needs one: see
+    /// [`Account::require_destinations`].
+    destinations: Vec<OwnDestination>,
     /// The rules of this run for keeping and fetching messages.
     pub policy: Policy,
     /// The value of `keep` without the flags of this run.
@@ -99,12 +97,20 @@ impl Account {
         self.origin == Origin::Url
     }
 
+    /// Returns where its messages go. Each destination gets all of them.
+    pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
+        self.destinations.iter().map(|own| &own.destination)
+    }
+
     /// Returns where its messages go.
     ///
     /// # Errors
     /// Neither `maildir`, `mda`, `mbox`, `lmtp` nor `deliver` is set.
-    pub fn require_destination(&self) -> Result<&Destination, Error> {
-        self.destination.as_ref().ok_or_else(|| Error::Incomplete {
+    pub fn require_destinations(&self) -> Result<Vec<&Destination>, Error> {
+        if !self.destinations.is_empty() {
+            return Ok(self.destinations().collect());
+        }
+        Err(Error::Incomplete {
             at: self.origin.clone(),
             what: "destination",
             hint: match self.origin {
@@ -139,8 +145,13 @@ impl Account {
             user: &options.dial.user,
             host: options.dial.net.endpoint.host(),
         };
-        self.target_password
-            .obtain(login, &self.secret_variables, interrupt)
+        let is_it = |own: &&OwnDestination| match &own.destination {
+            Destination::Imap(other) => other.name == options.name,
+            _ => false,
+        };
+        let own = self.destinations.iter().find(is_it);
+        let password = own.map_or(&Source::NotNeeded, |own| &own.password);
+        password.obtain(login, &self.secret_variables, interrupt)
     }
 
     /// Obtains the secret of the OAuth 2.0 client, if it has one.
@@ -202,21 +213,20 @@ impl Draft<'_> {
             &self.secret_variables,
             self.home,
         )?;
-        let (destination, target_password) = Surroundings {
+        let destinations = Surroundings {
             dial: &dial,
             targets: self.targets,
             secret_variables: &self.secret_variables,
             home: self.home,
         }
-        .destination(&settings)?;
+        .destinations(&settings)?;
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
             dial,
             password: password(&settings, &self.origin, self.home)?,
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
-            destination,
-            target_password,
+            destinations,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
@@ -326,7 +336,7 @@ mod tests {
         let account = Account::from_url("pops://me@h", &overrides, &Config::default())
             .expect("the account is complete");
         let here = std::env::current_dir().expect("there is one account");
-        let destination = account.require_destination().expect("maildir is set");
+        let destination = account.destinations().next().expect("maildir is set");
         assert!(
             matches!(destination, Destination::Maildir { path, .. } if *path == here.join("Mail"))
         );
@@ -365,7 +375,7 @@ mod tests {
     fn only_fetching_needs_a_destination() {
         let account = check("server = 'h'\nuser = 'me'").expect("a check needs no destination");
         let error = account
-            .require_destination()
+            .require_destinations()
             .expect_err("there is no destination");
         assert_eq!(error.to_string(), "f:1: there is no destination");
         assert_eq!(error.exit(), Exit::Configuration);

@@ -24,6 +24,23 @@ use crate::targets::Destination;
 const LEADS_BACK: &str = "leads back to the mailbox that is fetched";
 const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
+/// A destination of an account.
+#[derive(Clone, Debug)]
+pub(super) struct OwnDestination {
+    pub(super) destination: Destination,
+    /// The source of the password for it, if it is a server that wants one.
+    pub(super) password: Source,
+}
+
+impl OwnDestination {
+    fn of(destination: Destination) -> Self {
+        Self {
+            destination,
+            password: Source::NotNeeded,
+        }
+    }
+}
+
 /// What the destination of an account depends on, beside its own keys.
 pub(super) struct Surroundings<'a> {
     /// The mailbox that is fetched.
@@ -37,46 +54,68 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Returns the destination of the account, and the source of the password for it.
+    /// Returns the destinations of the account.
     ///
     /// # Errors
-    /// The target does not exist or is incomplete, a path is invalid, or the messages would come back.
-    pub(super) fn destination(
-        &self,
-        settings: &Settings,
-    ) -> Result<(Option<Destination>, Source), Error> {
+    /// A target does not exist or is incomplete, a path is invalid, or the messages would come back.
+    pub(super) fn destinations(&self, settings: &Settings) -> Result<Vec<OwnDestination>, Error> {
         let Some(at) = &settings.target else {
-            return Ok((None, Source::NotNeeded));
+            return Ok(Vec::new());
         };
         let destination = match &at.value {
             WrittenTarget::Lmtp(server) => self.lmtp(at, server, settings)?,
-            WrittenTarget::Maildir(path) => Destination::Maildir {
-                path: paths::absolute(at, path, self.home)?,
-                file_mode: value_or_default(&settings.file_mode),
-            },
-            WrittenTarget::Mbox(path) => Destination::Mbox(self.mbox(at, path, settings)?),
+            WrittenTarget::Maildir(path) => self.maildir(at, path, settings)?,
+            WrittenTarget::Mbox(path) => self.mbox(at, path, settings)?,
             WrittenTarget::Mda(words) => Destination::Mda(self.mda(at, words, settings)?),
-            WrittenTarget::Named(name) => {
-                let target = self.targets.find(at, name)?;
-                let (destination, password) = self.named(at, target)?;
-                return Ok((Some(destination), password));
-            }
+            WrittenTarget::Named(names) => return self.named(at, names),
         };
-        Ok((Some(destination), Source::NotNeeded))
+        Ok(vec![OwnDestination::of(destination)])
     }
 
-    /// Returns the destination that has a section of its own.
-    fn named<T>(&self, at: &At<T>, target: &Section) -> Result<(Destination, Source), Error> {
+    /// Returns the destinations that have sections of their own.
+    fn named(
+        &self,
+        at: &At<WrittenTarget>,
+        names: &[String],
+    ) -> Result<Vec<OwnDestination>, Error> {
+        let mut named: Vec<OwnDestination> = Vec::with_capacity(names.len());
+        for name in names {
+            let target = self.targets.find(at, name)?;
+            let new = self.section(at, target)?;
+            let text = new.destination.to_string();
+            let is_same = |other: &OwnDestination| other.destination.to_string() == text;
+            if named.iter().any(is_same) {
+                return Err(at.wrong(format!("names {text} twice")));
+            }
+            named.push(new);
+        }
+        Ok(named)
+    }
+
+    fn section<T>(&self, at: &At<T>, target: &Section) -> Result<OwnDestination, Error> {
         let settings = &target.settings;
-        match settings.kind.as_ref().map(|kind| kind.value) {
-            Some(TargetKind::Mbox) => {
-                let path = settings.path.as_ref().ok_or_else(|| Error::Incomplete {
-                    at: target.origin.clone(),
-                    what: "\"path\"",
-                    hint: "Add path = \"~/Mail/inbox\"",
-                })?;
-                let options = self.mbox(path, &path.value, settings)?;
-                Ok((Destination::Mbox(options), Source::NotNeeded))
+        let missing = |what, hint| Error::Incomplete {
+            at: target.origin.clone(),
+            what,
+            hint,
+        };
+        let path = || {
+            let path = settings.path.as_ref();
+            path.ok_or_else(|| missing("\"path\"", "Add path = \"~/Mail/inbox\""))
+        };
+        let destination = match settings.kind.as_ref().map(|kind| kind.value) {
+            Some(TargetKind::Maildir) => self.maildir(path()?, &path()?.value, settings)?,
+            Some(TargetKind::Mbox) => self.mbox(path()?, &path()?.value, settings)?,
+            Some(TargetKind::Lmtp) => {
+                let host = settings
+                    .server
+                    .as_ref()
+                    .ok_or_else(|| missing("\"server\"", "Add server = \"/run/dovecot/lmtp\""))?;
+                let server = Server {
+                    host: host.value.clone(),
+                    port: settings.port.as_ref().map(|port| port.value),
+                };
+                self.lmtp(host, &server, settings)?
             }
             Some(TargetKind::Imap) | None => {
                 let (options, password) = imap::options(target, self.secret_variables, self.home)?;
@@ -84,9 +123,25 @@ impl Surroundings<'_> {
                     let hint = "Name another folder, or another server";
                     return Err(at.wrong_with_hint(LEADS_BACK, hint));
                 }
-                Ok((Destination::Imap(Box::new(options)), password))
+                return Ok(OwnDestination {
+                    destination: Destination::Imap(Box::new(options)),
+                    password,
+                });
             }
-        }
+        };
+        Ok(OwnDestination::of(destination))
+    }
+
+    fn maildir<T>(
+        &self,
+        at: &At<T>,
+        path: &str,
+        settings: &Settings,
+    ) -> Result<Destination, Error> {
+        Ok(Destination::Maildir {
+            path: paths::absolute(at, path, self.home)?,
+            file_mode: value_or_default(&settings.file_mode),
+        })
     }
 
     fn lmtp<T>(
@@ -104,16 +159,16 @@ impl Surroundings<'_> {
         Ok(Destination::Lmtp(options))
     }
 
-    fn mbox<T>(&self, at: &At<T>, path: &str, settings: &Settings) -> Result<MboxOptions, Error> {
+    fn mbox<T>(&self, at: &At<T>, path: &str, settings: &Settings) -> Result<Destination, Error> {
         let path = paths::absolute(at, path, self.home)?;
         if path.file_name().is_none() {
             return Err(at.wrong("names no file"));
         }
-        Ok(MboxOptions {
+        Ok(Destination::Mbox(MboxOptions {
             path,
             file_mode: value_or_default(&settings.file_mode),
             locks: value_or_default(&settings.mbox_lock),
-        })
+        }))
     }
 
     fn mda<T>(

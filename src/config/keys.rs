@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::config::password::Source;
 use crate::config::settings::{KeyEntry, Slot};
+use crate::config::target_keys;
 use crate::config::values::choices::{self, Preset};
 use crate::config::values::delivery::{self, LmtpSecurity, TargetKind, WrittenTarget};
 use crate::config::values::server::{self, Host};
@@ -50,20 +51,8 @@ impl Key {
     /// Returns true if the key can be in such a section.
     pub(super) fn fits(&self, section: SectionKind) -> bool {
         match section {
-            SectionKind::Account => self.group != TARGET,
-            SectionKind::Target => {
-                IN_BOTH.contains(&self.name)
-                    || [TARGET, "TLS", "The password"].contains(&self.group)
-            }
-        }
-    }
-
-    /// Returns true if the key means something for such a target.
-    pub(super) fn fits_target(&self, kind: TargetKind) -> bool {
-        let is_of_mbox = OF_MBOX.contains(&self.name);
-        match kind {
-            TargetKind::Imap => !is_of_mbox || self.name == "kind",
-            TargetKind::Mbox => is_of_mbox,
+            SectionKind::Account => target_keys::fits_account(self),
+            SectionKind::Target => target_keys::fits_target(self),
         }
     }
 }
@@ -76,28 +65,6 @@ pub(super) enum SectionKind {
     /// `[targets.NAME]`.
     Target,
 }
-
-/// The title of the keys that only a target has.
-const TARGET: &str = "A target";
-
-/// The keys that an account and a target have, beside those of two groups.
-const IN_BOTH: [&str; 12] = [
-    "server",
-    "port",
-    "security",
-    "allow-cleartext",
-    "proxy",
-    "tunnel-command",
-    "source-address",
-    "timeout-connect",
-    "timeout",
-    "user",
-    "file-mode",
-    "mbox-lock",
-];
-
-/// The keys of a target that is an mbox file.
-const OF_MBOX: [&str; 4] = ["kind", "path", "file-mode", "mbox-lock"];
 
 /// The keys whose value is a secret.
 pub(super) const SECRETS: [&str; 2] = ["password", "oauth2-client-secret"];
@@ -380,7 +347,9 @@ keys! {
         /// over again, and `mailpull log` marks it. A server with Sieve can drop the repeat: see
         /// `id-header`.
         "lmtp" => target, read delivery::lmtp;
-        /// The name of a target, `[targets.NAME]`. A list of one name is the same. See *A target*, below.
+        /// The name of a target, `[targets.NAME]`, or a list of names. See *A target*, below. With several
+        /// targets, a message is delivered when each of them has it. One that is down or refuses a message
+        /// keeps it from no other, and no other gets it again.
         "deliver" => target, read delivery::deliver;
         /// The recipient whom the server is told. With `lmtp`, this or `local-user` is required.
         "recipient" => recipient: EnvelopeAddress, read delivery::recipient;
@@ -401,9 +370,10 @@ keys! {
     "A target" {
         /// `imap`: the messages are stored in a folder of an IMAP server. It is asked after a crash which
         /// messages it has, so that none is stored twice.
-        /// `mbox`: the messages are appended to a file. Required.
-        "kind", words ["imap", "mbox"] => kind: TargetKind, read delivery::kind;
-        /// The path of the mbox file. See `mbox`.
+        /// `lmtp`: a mail server takes them. `maildir`: they are written to a Maildir.
+        /// `mbox`: they are appended to a file. Required.
+        "kind", words ["imap", "lmtp", "maildir", "mbox"] => kind: TargetKind, read delivery::kind;
+        /// The path of the Maildir or mbox file. See `maildir` and `mbox`.
         "path" => path: String, read values::line;
         /// The folder of the IMAP server. Its levels are separated by `/`, whatever the server uses.
         "folder", default "INBOX" => folder: String, read delivery::folder;

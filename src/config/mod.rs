@@ -35,6 +35,7 @@ mod run_settings;
 mod selection;
 mod settings;
 pub(crate) mod shard;
+mod target_keys;
 mod targets;
 mod tls;
 mod url;

@@ -8,7 +8,7 @@ use crate::config::keys::{KEYS, SectionKind};
 use crate::config::settings::{At, Settings, nearest};
 use crate::config::values::delivery::WrittenTarget;
 use crate::config::values::quoted;
-use crate::config::{Scope, Section};
+use crate::config::{Scope, Section, target_keys};
 use crate::dial::DialOptions;
 use crate::net::{Endpoint, Route};
 
@@ -56,10 +56,10 @@ impl Targets {
         accounts: impl Iterator<Item = &'a Settings>,
     ) -> Result<(), Error> {
         let names = accounts.filter_map(|settings| match &settings.target.as_ref()?.value {
-            WrittenTarget::Named(name) => Some(name),
+            WrittenTarget::Named(names) => Some(names),
             _ => None,
         });
-        let names: HashSet<_> = names.collect();
+        let names: HashSet<_> = names.flatten().collect();
         let mut targets = self.0.iter();
         match targets.find(|target| !names.contains(&target.name)) {
             None => Ok(()),
@@ -85,11 +85,11 @@ fn section(written: WrittenSection) -> Result<Section, Error> {
     let kind = settings.kind.as_ref().ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"kind\"",
-        hint: "Add kind = \"imap\" or kind = \"mbox\"",
+        hint: "Add kind = \"imap\", \"lmtp\", \"maildir\" or \"mbox\"",
     })?;
     for (written, at) in places {
         let key = KEYS.iter().find(|key| key.name == written);
-        if let Some(key) = key.filter(|key| !key.fits_target(kind.value)) {
+        if let Some(key) = key.filter(|key| !target_keys::fits_kind(key, kind.value)) {
             return Err(Error::Value {
                 at,
                 key: key.name,

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +24,8 @@ use crate::os::sys::{self, File, Instant, Mode, OFlags};
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
 const FEW_FILES: usize = 4;
+/// The end of the name of a copy that is not whole yet.
+const PART: &str = ".part";
 /// A syncfs that takes longer is busy with the octets of other programs: from then on files are
 /// flushed one by one.
 const SLOW_SYNCFS: Duration = Duration::from_secs(2);
@@ -83,27 +85,53 @@ impl Intake {
     /// The file cannot be created.
     pub(crate) fn accept(&self, message: &Message) -> Result<Incoming, Error> {
         let name = self.names.next(&message.identity.unique_id);
-        // EXCL: another program may have put a file or a link there under this name.
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = sys::openat(self.folder.handle(), &name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| Error::local("create", &self.folder.path_of(&name), errno))?;
+        let file = self.create(&name)?;
         let unfinished = UnfinishedFile {
             folder: Arc::clone(&self.folder),
             name,
         };
-        if !self.file_mode.is_private() {
-            // The umask would take away what the group is to have.
-            let changed = sys::fchmod(&file, self.file_mode.of_file());
-            changed.map_err(|errno| {
-                Error::local("change", &self.folder.path_of(&unfinished.name), errno)
-            })?;
-        }
         Ok(Incoming {
             file,
             unfinished,
             reader: MessageReader::default(),
         })
+    }
+
+    /// Copies a message of which another folder has the file. Under its name it is whole, also after a kill or a
+    /// power cut.
+    ///
+    /// # Errors
+    /// The message cannot be read, or its copy not be written.
+    pub(super) fn copy(&self, name: &str, message: &mut File) -> Result<(), Error> {
+        let part = format!("{name}{PART}");
+        // A killed run has left it.
+        self.folder.remove(part.as_ref())?;
+        let mut file = self.create(&part)?;
+        let written = io::copy(message, &mut file);
+        written.map_err(|source| Error::Local {
+            doing: "write",
+            path: self.folder.path_of(&part),
+            source,
+        })?;
+        let failed = |doing, errno| Error::local(doing, &self.folder.path_of(&part), errno);
+        sys::fsync(&file).map_err(|errno| failed("flush", errno))?;
+        let folder = self.folder.handle();
+        sys::renameat(folder, &*part, folder, name).map_err(|errno| failed("rename", errno))
+    }
+
+    /// Creates a file.
+    fn create(&self, name: &str) -> Result<File, Error> {
+        // EXCL: another program may have put a file or a link there under this name.
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = sys::openat(self.folder.handle(), name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|errno| Error::local("create", &self.folder.path_of(name), errno))?;
+        if !self.file_mode.is_private() {
+            // The umask would take away what the group is to have.
+            let changed = sys::fchmod(&file, self.file_mode.of_file());
+            changed.map_err(|errno| Error::local("change", &self.folder.path_of(name), errno))?;
+        }
+        Ok(file)
     }
 
     /// Makes complete messages survive a power cut, their octets and their names (custody step 2).

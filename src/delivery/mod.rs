@@ -19,6 +19,7 @@ mod folder;
 mod intake;
 mod leftovers;
 mod maildir;
+mod maildir_copy;
 pub(crate) mod mbox;
 pub(crate) mod mda;
 mod new_maildir;
@@ -27,6 +28,7 @@ mod recovered;
 mod route;
 mod spool;
 mod staged_state;
+mod unavailable;
 pub mod unique_name;
 
 pub(crate) use envelope_sender::{envelope_sender, read_header};
@@ -34,6 +36,7 @@ pub use file_mode::FileMode;
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
+pub(crate) use maildir_copy::MaildirCopy;
 pub(crate) use mbox::Mbox;
 pub(crate) use mda::Mda;
 pub(crate) use recall::{Recall, Sighting, found_again};
@@ -41,6 +44,7 @@ pub(crate) use recovered::{EarlierFiles, SoughtMessages};
 pub(crate) use route::{DeliveryRoute, OpenRoute};
 pub(crate) use spool::Spool;
 pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
+pub(crate) use unavailable::UnavailableTarget;
 
 /// The place where messages arrive and become durable (custody steps 1 and 2): a Maildir or the spool.
 pub(crate) trait Arrivals: Send + Sync {
@@ -130,6 +134,9 @@ pub(crate) trait Target: Send + Sync {
     fn recall(&self) -> Option<&dyn Recall> {
         None
     }
+
+    /// Frees what the target no longer needs now that these outcomes are recorded.
+    fn forget_taken(&self, _recorded: &[Outcome]) {}
 
     /// Returns true if there is still time for a delivery. A slow target has none after a signal.
     fn accepts_more(&self) -> bool;

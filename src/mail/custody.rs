@@ -315,6 +315,16 @@ impl Staged {
         }
     }
 
+    /// Returns the same message for another target. Only the database calls this.
+    pub(crate) fn copy(&self) -> Self {
+        Self::recalled(
+            self.key.delivery,
+            self.stored.clone(),
+            self.place.clone(),
+            self.history,
+        )
+    }
+
     /// Adds what is known of an earlier hand-over to the target. Only the database calls this.
     pub(crate) fn handed_over_before(mut self, handover: Option<OpenHandover>) -> Self {
         self.key.target = handover.as_ref().map(|handover| handover.target);

@@ -12,7 +12,7 @@ use crate::moment::Moment;
 pub(crate) struct DeliveryKey(pub i64);
 
 /// The key of a program or a mail server in the database.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct TargetKey(pub i64);
 
 /// The key under which the result of a delivery is recorded.

@@ -172,8 +172,10 @@ pub struct Delivery {
     pub was_repeated: bool,
     /// The Maildir, or the spool from which an MDA took it.
     pub target: PathBuf,
-    /// The MDA, if there was one.
+    /// The MDA or other target that takes messages from a spool, or the names of all, if there was one.
     pub program: Option<String>,
+    /// The targets that have taken it from the spool.
+    pub takers: Vec<Taker>,
     /// Its file name there.
     pub file_name: String,
     /// Its length in octets.
@@ -182,10 +184,19 @@ pub struct Delivery {
     pub from: ServerText,
     /// The Subject field.
     pub subject: ServerText,
-    /// The output of an MDA that took the message.
+}
+
+/// A target that has taken a message from the spool.
+#[derive(Clone, Debug)]
+pub struct Taker {
+    /// Its name.
+    pub name: String,
+    /// What it said then.
     pub words: ServerText,
-    /// The place where a mail server has it, if the server has named one.
+    /// The place where it has the message, if it has named one.
     pub location: Option<String>,
+    /// True if it may have got the message before.
+    pub was_repeated: bool,
 }
 
 /// The facts about an account's known messages as a whole. The messages themselves are read from the

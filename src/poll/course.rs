@@ -20,6 +20,7 @@ use std::collections::{HashMap, HashSet};
 use super::Poll;
 use super::delete::DELETING;
 use super::error::{Error, reading, recording};
+use crate::mail::handover::TargetKey;
 use crate::mail::maildrop::Identity;
 use crate::poll::before_deletion::ShownHeaders;
 use crate::poll::blame::Outlook;
@@ -59,10 +60,12 @@ pub(crate) struct Course {
     pub(super) new_names: HashMap<RecognisedBy, bool>,
     /// True if the server limits logins.
     pub(super) limits_logins: bool,
-    /// The fault of the target, if the messages of earlier runs showed one.
-    pub(super) fault: Option<TargetFault>,
-    /// The way to the thread that delivers, if the target is on another machine.
-    pub(super) queue: Option<DeliveryQueue>,
+    /// The faults of targets: those that the messages of earlier runs showed, and at the end those of threads.
+    pub(super) faults: Vec<TargetFault>,
+    /// The keys of the targets that take messages from a spool.
+    pub(super) targets: Vec<TargetKey>,
+    /// The ways to the threads that deliver, one for each target, if the session does not wait.
+    pub(super) queues: Vec<DeliveryQueue>,
     /// True if the server has answered a deletion since this was set to false.
     pub(super) has_answered_deletion: bool,
     /// The headers that were read before deletions.

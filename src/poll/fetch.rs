@@ -133,7 +133,7 @@ impl Poll<'_> {
         trail: &mut Trail,
     ) -> Result<(Received, Settled), Error> {
         let sizes = self.ledger.size_checks().history().map_err(reading)?;
-        let (route, reporter) = (self.route, self.reporter);
+        let (arrivals, targets, reporter) = (self.route.arrivals, self.targets(), self.reporter);
         let claimed = requested.plan.claimed(requested.listing);
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
@@ -146,11 +146,10 @@ impl Poll<'_> {
             reporter: self.reporter,
             interrupt: self.interrupt,
             // If the target is faulty, one message is enough to find out if it is repaired.
-            descriptors: self
-                .course
-                .fault
-                .as_ref()
-                .map_or(self.options.descriptors, |_| 0),
+            descriptors: match self.course.faults.is_empty() {
+                true => self.options.descriptors,
+                false => 0,
+            },
             silence: self.options.silence,
             outlet,
             sizes,
@@ -158,10 +157,10 @@ impl Poll<'_> {
         };
         Ok(thread::scope(|scope| {
             let ledger = &mut *self.ledger;
-            let (queue, linger) = (self.course.queue.as_mut(), self.options.linger);
+            let (queues, linger) = (&mut *self.course.queues, self.options.linger);
             let settling = scope.spawn(move || {
-                Settler::new(ledger, route, reporter)
-                    .delivering_by(queue, linger)
+                Settler::new(ledger, arrivals, &targets, reporter)
+                    .delivering_by(queues, linger)
                     .recognising(requested.missing)
                     .claiming(claimed)
                     .run(inlet)

@@ -21,7 +21,6 @@ use crate::mail::maildrop::Identity;
 use crate::mail::memory::ListingMemory;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
-use crate::os::sys::thread;
 use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
 use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
@@ -60,6 +59,7 @@ pub(crate) mod survey;
 mod suspicion;
 #[cfg(test)]
 mod tests;
+mod threads;
 pub(crate) mod top;
 
 pub(crate) use course::Course;
@@ -100,7 +100,7 @@ pub(crate) struct Poll<'a> {
     pub options: &'a PollOptions,
     /// The account's record.
     pub ledger: &'a mut Ledger,
-    /// The place where messages arrive, and the target that takes them.
+    /// The place where messages arrive, and the targets that take them.
     pub route: DeliveryRoute<'a>,
     /// The reporter for progress and problems.
     pub reporter: AccountReporter<'a>,
@@ -138,7 +138,7 @@ const DELETIONS_FIRST_RUNS: u64 = 3;
 /// After this many runs in a row that ended in silence, pipelining is suspected and not the network.
 const SILENT_RUNS: u64 = 3;
 
-impl Poll<'_> {
+impl<'a> Poll<'a> {
     /// Fetches new messages and deletes those that are due.
     ///
     /// The caller holds the account's lock. `connect` is called once nothing of earlier runs is left
@@ -150,34 +150,14 @@ impl Poll<'_> {
         mut self,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
-        if !self.route.target.is_far() {
+        let names = self.route.names();
+        let custody = self.ledger.custody();
+        self.course.targets = custody.target_keys(&names).map_err(recording)?;
+        if !self.route.has_threads() {
             let ended = self.poll(connect);
             return self.end(ended);
         }
-        let ledger = self.ledger.of_another_thread().map_err(reading)?;
-        let (route, reporter) = (self.route, self.reporter);
-        let (queue, worker) = settle::channel();
-        self.course.queue = Some(queue);
-        // The thread ends when the queue is dropped, so the closure must own it, in case of a panic.
-        thread::scope(move |scope| {
-            let working = scope.spawn(move || worker.run(&ledger, route, reporter));
-            let ended = self.poll(connect);
-            let queue = self.course.queue.take();
-            let is_left = queue.is_some_and(|queue| queue.close(limits::DELIVER_TIME));
-            if is_left {
-                // Without this note a run that begins meanwhile only fails because this one has the lock.
-                let _ = self.ledger.notices().first(HANDING_OVER);
-            }
-            let delivered = working.join();
-            if is_left {
-                let _ = self.ledger.notices().forget(HANDING_OVER);
-            }
-            let delivered = delivered.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            self.summary.add(&delivered.summary);
-            self.course.fault = delivered.fault;
-            let failed = delivered.failure.map_or(Ok(()), |error| Err(error.into()));
-            self.end(ended.and(failed))
-        })
+        self.poll_with_threads(connect)
     }
 
     /// Records and reports how the poll has ended.
@@ -191,7 +171,7 @@ impl Poll<'_> {
             return ended;
         }
         self.summary.report_left_out(self.reporter);
-        self.report_fault(&ended)?;
+        self.report_faults(&ended)?;
         let noted = self.note_end(&ended);
         ended.and(noted)
     }
@@ -244,11 +224,12 @@ impl Poll<'_> {
 
     /// Finishes what an earlier run began. Needs no server.
     fn recover(&mut self) -> Result<(), Error> {
-        let recovered = Settler::new(self.ledger, self.route, self.reporter)
-            .delivering_by(self.course.queue.as_mut(), Duration::ZERO)
+        let (arrivals, targets) = (self.route.arrivals, self.targets());
+        let recovered = Settler::new(self.ledger, arrivals, &targets, self.reporter)
+            .delivering_by(&mut self.course.queues, Duration::ZERO)
             .recover();
         self.summary.add(&recovered.summary);
-        self.course.fault = recovered.fault;
+        self.course.faults.extend(recovered.fault);
         recovered
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
@@ -322,7 +303,7 @@ impl Poll<'_> {
 
     /// Returns the number of messages that are ours now and were not before.
     fn settled(&self) -> usize {
-        let sent = self.course.queue.as_ref().map_or(0, DeliveryQueue::sent);
+        let sent = self.course.queues.first().map_or(0, DeliveryQueue::sent);
         self.summary.settled() + sent
     }
 
@@ -424,18 +405,19 @@ impl Poll<'_> {
         ended.map(|()| Deletions::Done)
     }
 
-    /// Reports that the target takes nothing, unless that is what ended the run.
-    fn report_fault(&mut self, ended: &Result<(), Error>) -> Result<(), Error> {
-        let is_reported = matches!(ended, Err(Error::Settle(settle::Error::Faulty(_))));
-        let Some(fault) = self.course.fault.take().filter(|_| !is_reported) else {
+    /// Reports the targets that take nothing, unless that is what ended the run.
+    fn report_faults(&mut self, ended: &Result<(), Error>) -> Result<(), Error> {
+        if matches!(ended, Err(Error::Settle(settle::Error::Faulty(_)))) {
             return Ok(());
-        };
-        let waiting = self.ledger.custody().staged().map_err(reading)?.len();
-        let error = Error::Settle(settle::Error::Faulty(TargetFault { waiting, ..fault }));
-        self.report_problem(&Failure {
-            hint: error.hint(),
-            ..Failure::new(&error, error.exit())
-        });
+        }
+        for fault in std::mem::take(&mut self.course.faults) {
+            let waiting = self.ledger.custody().staged().map_err(reading)?.len();
+            let error = Error::Settle(settle::Error::Faulty(TargetFault { waiting, ..fault }));
+            self.report_problem(&Failure {
+                hint: error.hint(),
+                ..Failure::new(&error, error.exit())
+            });
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Event, Fact, Finding, Reporter};
 use crate::exit::Failure;
-use crate::mail::known::Delivery;
+use crate::mail::known::{Delivery, Taker};
 use crate::mail::maildrop::UniqueId;
 use crate::mail::status::AccountStatus;
 use crate::moment::Moment;
@@ -112,6 +112,11 @@ fn error(failure: &Failure) -> Value {
 
 /// Returns the line of `log` for a delivery. `time` formats a point in time.
 pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
+    let only = match &delivery.takers[..] {
+        [taker] => Some(taker),
+        _ => None,
+    };
+    let said = |taker: &Taker| (!taker.words.is_empty()).then(|| taker.words.to_string());
     let mut object = json!({
         "event": "logged",
         "account": delivery.account,
@@ -120,15 +125,26 @@ pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> 
         "deleted": delivery.deleted.map(time),
         "possibly_repeated": delivery.was_repeated,
         "target": delivery.target.to_string_lossy(),
-        "program": delivery.program,
+        "program": only.map(|taker| &taker.name).or(delivery.program.as_ref()),
         "file_name": delivery.file_name,
         "octets": delivery.octets,
         "from": delivery.from.to_string(),
         "subject": delivery.subject.to_string(),
-        "said": (!delivery.words.is_empty()).then(|| delivery.words.to_string()),
+        "said": only.and_then(said),
     });
-    if let Some(location) = &delivery.location {
+    if let Some(location) = only.and_then(|taker| taker.location.as_ref()) {
         object["location"] = location.as_str().into();
+    }
+    if delivery.takers.len() > 1 {
+        let one = |taker: &Taker| {
+            json!({
+                "name": taker.name,
+                "location": taker.location,
+                "said": said(taker),
+                "possibly_repeated": taker.was_repeated,
+            })
+        };
+        object["targets"] = delivery.takers.iter().map(one).collect();
     }
     object.to_string()
 }

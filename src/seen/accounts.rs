@@ -136,6 +136,7 @@ pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlit
         &REMOVE_ACCOUNT_NOTICES,
         &REMOVE_PLACES,
         &REMOVE_ORDERS,
+        &REMOVE_TARGETS,
         &REMOVE_MESSAGES,
         &REMOVE_ACCOUNT,
     ] {
@@ -163,6 +164,7 @@ statements! {
 
     REMOVE_DELIVERIES = "DELETE FROM main.delivery WHERE account = ?1";
     REMOVE_NOTICES = "DELETE FROM main.notice WHERE account = ?1";
+    REMOVE_TARGETS = "DELETE FROM main.account_target WHERE account = ?1";
     REMOVE_PLACES = "DELETE FROM main.place WHERE account = ?1";
     REMOVE_MESSAGES = "DELETE FROM main.seen WHERE account = ?1";
     REMOVE_ACCOUNT = "DELETE FROM main.account WHERE id = ?1";

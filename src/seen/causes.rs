@@ -11,6 +11,7 @@ use super::failures::{NOTE, SET_NEXT_TRY, SUSPECT};
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
 use crate::digest::Digest;
+use crate::mail::handover::TargetKey;
 use crate::mail::known::{MAX_FAILURES, next_try};
 use crate::mail::maildrop::{AccountKey, Identity};
 use crate::mail::streak::ALIKE;
@@ -90,7 +91,7 @@ impl Causes<'_> {
         self.0.write(|queries| {
             for message in failed {
                 let outlived = evidence == Successes::OfOthers;
-                let values = params![step, message.reason, outlived];
+                let values = params![step, message.reason, outlived, NO_TARGET];
                 queries.execute(&NOTE_FAILED, about(&key, &message.identity, values))?;
             }
             let count = |message| count_one(queries, key, step, message, now);
@@ -128,14 +129,36 @@ impl Causes<'_> {
         })
     }
 
+    /// Returns the messages that a target has refused while it has taken no other, each with its reason.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn refused_by(
+        self,
+        target: Option<TargetKey>,
+    ) -> Result<Vec<(Identity, String)>, Error> {
+        let values = params![self.0.key(), FailedStep::Delivery, number(target)];
+        self.0.read(|queries| {
+            queries.some(&REFUSED_BY, values, |row| {
+                let reason: String = row.get(2)?;
+                Ok(identity(row, 0, 1)?.map(|identity| (identity, reason)))
+            })
+        })
+    }
+
     /// Takes back what was counted against staged messages: the target is at fault.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn forgive_staged(self) -> Result<(), Error> {
+    pub(crate) fn forgive_staged(self, target: Option<TargetKey>) -> Result<(), Error> {
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
-            queries.execute(&FORGIVE_STAGED, params![key, now])?;
+            match target {
+                None => queries.execute(&FORGIVE_STAGED, params![key, now])?,
+                Some(TargetKey(target)) => {
+                    queries.execute(&FORGIVE_HANDOVERS, params![key, target, now])?
+                }
+            };
             Ok(())
         })
     }
@@ -174,31 +197,48 @@ impl Causes<'_> {
     pub(crate) fn suspect_deletion(self, identity: &Identity, reason: &str) -> Result<(), Error> {
         let key = self.0.key();
         self.0.write(|queries| {
-            let values = params![FailedStep::Deletion, reason, false];
+            let values = params![FailedStep::Deletion, reason, false, NO_TARGET];
             queries.execute(&NOTE_FAILED, about(&key, identity, values))?;
             queries.execute(&NOTE_BROKEN, about(&key, identity, &[]))?;
             Ok(())
         })
     }
 
-    /// Notes to which target messages go: a digest of all that the configuration says about it. If
-    /// it is another one than before, what failed there is tried again. Returns true if a message
-    /// has succeeded there.
+    /// Notes what the configuration says about a target, as a digest. If it is another one than before, what
+    /// failed there is tried again. Returns true if a message has succeeded there.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_target(self, target: &Digest) -> Result<bool, Error> {
+    pub(crate) fn note_target(
+        self,
+        target: Option<TargetKey>,
+        configuration: &Digest,
+    ) -> Result<bool, Error> {
         let key = self.0.key();
-        let is_proven = self
-            .0
-            .read(|queries| queries.first(&IS_PROVEN, params![key, target], |row| row.get(0)))?;
+        let is_proven = self.0.read(|queries| match target {
+            None => queries.first(&IS_PROVEN, params![key, configuration], |row| row.get(0)),
+            Some(TargetKey(target)) => {
+                let values = params![key, target, configuration];
+                queries.first(&IS_TARGET_PROVEN, values, |row| row.get(0))
+            }
+        })?;
         if let Some(is_proven) = is_proven {
             return Ok(is_proven);
         }
         self.0.write(|queries| {
-            queries.execute(&SET_TARGET, params![key, target])?;
-            queries.execute(&RETRY_STAGED, [key])?;
-            queries.execute(&FORGET_FAILED, params![key, FailedStep::Delivery])?;
+            match target {
+                None => {
+                    queries.execute(&SET_TARGET, params![key, configuration])?;
+                    queries.execute(&RETRY_STAGED, [key])?;
+                }
+                Some(TargetKey(target)) => {
+                    let values = params![key, target, configuration];
+                    queries.execute(&SET_CONFIGURATION, values)?;
+                    queries.execute(&RETRY_HANDOVERS, params![key, target])?;
+                }
+            }
+            let values = params![key, FailedStep::Delivery, number(target)];
+            queries.execute(&FORGET_REFUSED, values)?;
             Ok(false)
         })
     }
@@ -213,6 +253,7 @@ impl Causes<'_> {
         self.0.write(|queries| {
             queries.execute(&RETRY_ALL, params![key, MAX_FAILURES - 1])?;
             queries.execute(&RETRY_DELETIONS, params![key, MAX_FAILURES - 1])?;
+            queries.execute(&RETRY_ALL_HANDOVERS, params![key, MAX_FAILURES - 1])?;
             for step in [FailedStep::Retrieval, FailedStep::Delivery] {
                 queries.execute(&FORGET_FAILED, params![key, step])?;
             }
@@ -264,21 +305,43 @@ fn count_one(
 }
 
 /// Notes that a message succeeded at a step after others had failed there.
-pub(super) fn outlive(
-    queries: &Queries<'_>,
-    key: AccountKey,
-    step: FailedStep,
-) -> rusqlite::Result<()> {
+fn outlive(queries: &Queries<'_>, key: AccountKey, step: FailedStep) -> rusqlite::Result<()> {
     match step {
         FailedStep::Retrieval => queries.execute(&RELEASE_RETRIEVALS, [key])?,
-        FailedStep::Delivery => {
-            queries.execute(&PROVE_TARGET, [key])?;
-            queries.execute(&RELEASE_STAGED, [key])?
-        }
+        FailedStep::Delivery => return outlive_refused(queries, key, None),
         FailedStep::Deletion => queries.execute(&RELEASE_DELETIONS, [key])?,
     };
-    queries.execute(&OUTLIVE, params![key, step])?;
+    queries.execute(&OUTLIVE, params![key, step, NO_TARGET])?;
     Ok(())
+}
+
+/// Notes that a target has taken a message after it had refused others.
+pub(super) fn outlive_refused(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    target: Option<TargetKey>,
+) -> rusqlite::Result<()> {
+    match target {
+        None => {
+            queries.execute(&PROVE_TARGET, [key])?;
+            queries.execute(&RELEASE_STAGED, [key])?;
+        }
+        Some(TargetKey(target)) => {
+            queries.execute(&PROVE_ACCOUNT_TARGET, params![key, target])?;
+            queries.execute(&RELEASE_HANDOVERS, params![key, target])?;
+        }
+    }
+    let values = params![key, FailedStep::Delivery, number(target)];
+    queries.execute(&OUTLIVE, values)?;
+    Ok(())
+}
+
+/// The number in place of a target's key, where there is none.
+const NO_TARGET: i64 = 0;
+
+/// Returns the number under which the failures of deliveries to a target are recorded.
+pub(super) fn number(target: Option<TargetKey>) -> i64 {
+    target.map_or(NO_TARGET, |TargetKey(key)| key)
 }
 
 impl ToSql for FailedStep {
@@ -287,10 +350,18 @@ impl ToSql for FailedStep {
     }
 }
 
+/// The deliveries of messages that a target has refused while it has taken no other.
+const REFUSED_DELIVERIES: &str = "FROM failure f JOIN delivery d USING (account, unique_id, copy)
+     WHERE f.account = ?1 AND f.step = 2 AND f.target = ?2 AND f.outlived = 0";
+
+/// The deliveries of an account's staged messages.
+const STAGED_DELIVERIES: &str = "FROM seen s INDEXED BY seen_staged
+     JOIN delivery d USING (account, unique_id, copy) WHERE s.account = ?1";
+
 statements! {
     NOTE_FAILED =
-        "INSERT INTO failure (account, unique_id, copy, step, reason, outlived)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO failure (account, unique_id, copy, step, reason, outlived, target)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET reason = ?5, outlived = max(outlived, ?6)";
 
     HAS_FRESH = "SELECT 1 FROM failure WHERE account = ?1 AND step = ?2 AND outlived = 0";
@@ -305,7 +376,15 @@ statements! {
         "SELECT count(*) FROM failure
          WHERE account = ?1 AND step = ?2 AND outlived = 0 AND reason = ?3";
 
-    OUTLIVE = "UPDATE failure SET outlived = 1 WHERE account = ?1 AND step = ?2 AND outlived = 0";
+    REFUSED_BY =
+        "SELECT unique_id, copy, reason FROM failure
+         WHERE account = ?1 AND step = ?2 AND target = ?3 AND outlived = 0";
+
+    OUTLIVE =
+        "UPDATE failure SET outlived = 1
+         WHERE account = ?1 AND step = ?2 AND target = ?3 AND outlived = 0";
+
+    FORGET_REFUSED = "DELETE FROM failure WHERE account = ?1 AND step = ?2 AND target = ?3";
 
     FORGET_FAILED = "DELETE FROM failure WHERE account = ?1 AND step = ?2";
 
@@ -339,17 +418,33 @@ statements! {
         "UPDATE seen SET attempts = 0, next_try = min(next_try, ?2)
          WHERE account = ?1 AND state = {STAGED} AND (unique_id, copy) IN
              (SELECT unique_id, copy FROM failure
-              WHERE account = ?1 AND step = 2 AND outlived = 0)";
+              WHERE account = ?1 AND step = 2 AND target = 0 AND outlived = 0)";
 
     RELEASE_STAGED =
         "UPDATE seen SET next_try = 0
          WHERE account = ?1 AND state = {STAGED} AND (unique_id, copy) IN
              (SELECT unique_id, copy FROM failure
-              WHERE account = ?1 AND step = 2 AND outlived = 0)";
+              WHERE account = ?1 AND step = 2 AND target = 0 AND outlived = 0)";
 
     RETRY_STAGED =
         "UPDATE seen SET attempts = 0, next_try = 0
          WHERE account = ?1 AND state = {STAGED} AND attempts > 0";
+
+    FORGIVE_HANDOVERS =
+        "UPDATE handover SET attempts = 0, next_try = min(next_try, ?3)
+         WHERE target = ?2 AND delivery IN (SELECT d.id {REFUSED_DELIVERIES})";
+
+    RELEASE_HANDOVERS =
+        "UPDATE handover SET next_try = 0
+         WHERE target = ?2 AND delivery IN (SELECT d.id {REFUSED_DELIVERIES})";
+
+    RETRY_HANDOVERS =
+        "UPDATE handover SET attempts = 0, next_try = 0
+         WHERE target = ?2 AND attempts > 0 AND delivery IN (SELECT d.id {STAGED_DELIVERIES} AND s.state = {STAGED})";
+
+    RETRY_ALL_HANDOVERS =
+        "UPDATE handover SET next_try = 0, attempts = min(attempts, ?2)
+         WHERE (next_try > 0 OR attempts > ?2) AND delivery IN (SELECT d.id {STAGED_DELIVERIES} AND s.state = {STAGED})";
 
     FORGIVE_DELETIONS =
         "UPDATE failure SET attempts = 0, next_try = 0
@@ -383,6 +478,17 @@ statements! {
     SET_TARGET = "UPDATE account SET target = ?2, target_proven = 0 WHERE id = ?1";
 
     PROVE_TARGET = "UPDATE account SET target_proven = 1 WHERE id = ?1 AND target_proven = 0";
+
+    IS_TARGET_PROVEN =
+        "SELECT proven FROM account_target
+         WHERE account = ?1 AND target = ?2 AND configuration = ?3";
+
+    SET_CONFIGURATION =
+        "INSERT INTO account_target (account, target, configuration) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET configuration = ?3, proven = 0";
+
+    PROVE_ACCOUNT_TARGET =
+        "UPDATE account_target SET proven = 1 WHERE account = ?1 AND target = ?2 AND proven = 0";
 
     RETRY_ALL =
         "UPDATE seen SET next_try = 0, attempts = min(attempts, ?2)

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use rusqlite::{Row, params};
 
-use super::causes::{FailedStep, NOTE_FAILED, outlive};
+use super::causes::{FailedStep, NOTE_FAILED, number, outlive_refused};
 use super::database::{MESSAGE, Queries, about, file_name, identity, size, statements};
 use super::handovers::{self, MAY_BE_TAKEN};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
 use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace};
-use crate::mail::handover::DeliveryKey;
+use crate::mail::handover::{DeliveryKey, TargetKey};
 use crate::mail::headers::Header;
 use crate::mail::known::next_try;
 use crate::mail::maildrop::{AccountKey, Identity};
@@ -45,11 +45,11 @@ impl Custody<'_> {
         durable: Vec<Durable>,
         place: &TargetPlace,
         outcomes: &[Outcome],
-    ) -> Result<Vec<Staged>, Error> {
+    ) -> Result<(Vec<Staged>, Vec<Finished>), Error> {
         self.0.freshness().sign()?;
         let (key, now) = (self.0.key(), Moment::now());
-        let keys = self.0.write(|queries| {
-            settle(queries, key, outcomes, now)?;
+        let (keys, finished) = self.0.write(|queries| {
+            let finished = settle(queries, key, outcomes, now)?;
             let mut keys = Vec::with_capacity(durable.len());
             for stored in durable.iter().map(Durable::stored) {
                 let size = stored.size.map(u64::cast_signed);
@@ -63,13 +63,13 @@ impl Custody<'_> {
                 keys.push(insert_delivery(queries, key, stored, place, now)?);
             }
             note_place(queries, key, place)?;
-            Ok(keys)
+            Ok((keys, finished))
         })?;
-        Ok(durable
+        let staged = durable
             .into_iter()
             .zip(keys)
-            .map(|(durable, key)| Staged::new(key, durable, place.clone()))
-            .collect())
+            .map(|(durable, key)| Staged::new(key, durable, place.clone()));
+        Ok((staged.collect(), finished))
     }
 
     /// Records that messages which were staged for another Maildir are in this one.
@@ -102,13 +102,13 @@ impl Custody<'_> {
             .collect())
     }
 
-    /// Custody step 6: records what became of staged messages.
+    /// Custody step 6: records what became of staged messages. Returns those that all targets have now.
     ///
     /// # Errors
     /// Nothing was written. The messages stay staged.
-    pub(crate) fn record(self, outcomes: &[Outcome]) -> Result<(), Error> {
+    pub(crate) fn record(self, outcomes: &[Outcome]) -> Result<Vec<Finished>, Error> {
         if outcomes.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let key = self.0.key();
         self.0
@@ -116,7 +116,17 @@ impl Custody<'_> {
     }
 }
 
-/// Inserts the delivery of a message that is on its way to `place`, and returns its key.
+/// A message whose delivery is recorded: all targets of the account have it.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    /// The name of its file where it arrived.
+    pub file_name: String,
+    /// Its length in octets.
+    pub octets: u64,
+}
+
+/// Inserts the delivery of a message that is on its way to `place`, and returns its key. If its file was lost
+/// after a target had taken it, the key is that of then: the target does not get it again.
 pub(super) fn insert_delivery(
     queries: &Queries<'_>,
     key: AccountKey,
@@ -124,10 +134,17 @@ pub(super) fn insert_delivery(
     place: &TargetPlace,
     staged: Moment,
 ) -> rusqlite::Result<DeliveryKey> {
+    let path = place.path.as_os_str().as_bytes();
+    let inode = place.inode.cast_signed();
+    let again = params![stored.digest, path, inode, stored.file_name, staged];
+    let again = about(&key, &stored.identity, again);
+    if let Some(delivery) = queries.first(&DELIVER_AGAIN, again, |row| row.get(0))? {
+        return Ok(DeliveryKey(delivery));
+    }
     let values = params![
         place.program,
-        place.path.as_os_str().as_bytes(),
-        place.inode.cast_signed(),
+        path,
+        inode,
         stored.file_name,
         stored.octets.cast_signed(),
         stored.digest,
@@ -144,13 +161,14 @@ pub(super) fn insert_delivery(
     queries.value(&INSERT_DELIVERY, row).map(DeliveryKey)
 }
 
-/// Records what became of staged messages.
+/// Records what became of staged messages. Returns those that all targets have now.
 pub(super) fn settle(
     queries: &Queries<'_>,
     key: AccountKey,
     outcomes: &[Outcome],
     now: Moment,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Finished>> {
+    let mut finished = Vec::new();
     let mut has_succeeded = false;
     // A message may have got another name since it was staged, and another message its name. So it is found by
     // the key of its delivery.
@@ -163,13 +181,9 @@ pub(super) fn settle(
                 if !handovers::note_taken(queries, outcome_key, said, location, now)? {
                     continue;
                 }
-                let values = params![delivery, now];
-                let Some(identity) = queries.first(&NOTE_DELIVERY, values, named)?.flatten() else {
-                    continue;
-                };
-                queries.execute(&DELIVER, about(&key, &identity, params![now]))?;
+                finished.extend(finish(queries, key, outcome_key.delivery, now)?);
                 if !std::mem::replace(&mut has_succeeded, true) {
-                    outlive(queries, key, FailedStep::Delivery)?;
+                    outlive_refused(queries, key, outcome_key.target)?;
                 }
             }
             Outcome::Kept {
@@ -183,26 +197,60 @@ pub(super) fn settle(
                     continue;
                 };
                 if !exit.is_transient() {
-                    let values = params![FailedStep::Delivery, kind, false];
+                    let target = number(outcome_key.target);
+                    let values = params![FailedStep::Delivery, kind, false, target];
                     queries.execute(&NOTE_FAILED, about(&key, &identity, values))?;
                     has_succeeded = false;
                 }
                 if !is_in_doubt {
                     handovers::note_refused(queries, outcome_key)?;
                 }
-                let values = params![failures, next_try(*failures, now)];
-                queries.execute(&KEEP, about(&key, &identity, values))?;
+                let next_try = next_try(*failures, now);
+                match outcome_key.target {
+                    Some(TargetKey(target)) => {
+                        let values = params![delivery, target, failures, next_try];
+                        queries.execute(&KEEP_HANDOVER, values)?;
+                    }
+                    None => {
+                        let values = params![failures, next_try];
+                        queries.execute(&KEEP, about(&key, &identity, values))?;
+                    }
+                }
             }
             Outcome::Lost(_) => {
-                let Some(identity) = queries.first(&LOSE_DELIVERY, [delivery], named)?.flatten()
-                else {
+                let Some(identity) = queries.first(&NAMED_NOW, [delivery], named)?.flatten() else {
                     continue;
                 };
+                // This target has not got it.
+                handovers::note_refused(queries, outcome_key)?;
+                queries.execute(&LOSE_DELIVERY, [delivery])?;
                 queries.execute(&LOSE, about(&key, &identity, &[]))?;
             }
         }
     }
-    Ok(())
+    Ok(finished)
+}
+
+/// Records that a message is delivered, if all targets of the account have it.
+pub(super) fn finish(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    DeliveryKey(delivery): DeliveryKey,
+    now: Moment,
+) -> rusqlite::Result<Option<Finished>> {
+    if queries.exists(&IS_AWAITED, params![key, delivery])? {
+        return Ok(None);
+    }
+    let Some(identity) = queries.first(&NAMED_NOW, [delivery], named)?.flatten() else {
+        return Ok(None);
+    };
+    queries.execute(&DELIVER, about(&key, &identity, params![now]))?;
+    queries.first(&NOTE_DELIVERY, params![delivery, now], |row| {
+        Ok(Finished {
+            file_name: row.get(0)?,
+            octets: row.get::<_, i64>(1)?.cast_unsigned(),
+        })
+    })
 }
 
 /// Reads the unique-id and copy number that a message has now.
@@ -221,7 +269,7 @@ pub(super) fn fingerprint(row: &Row<'_>, first: usize) -> rusqlite::Result<Finge
 }
 
 /// Reads a staged message from its row.
-fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
+pub(super) fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
     let Some(identity) = identity(row, 0, 1)? else {
         return Ok(None);
     };
@@ -237,34 +285,41 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
             return_path: None,
             subject: row.get(8)?,
         },
-        fingerprint: Box::new(fingerprint(row, 15)?),
-        suspicion: row.get(19)?,
+        fingerprint: Box::new(fingerprint(row, 12)?),
+        suspicion: row.get(16)?,
     };
     let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
         inode: row.get::<_, i64>(10)?.cast_unsigned(),
         device: None,
-        program: row.get(12)?,
+        program: row.get(11)?,
     };
+    let key = DeliveryKey(row.get(17)?);
     let history = StagedHistory {
         is_fresh: false,
-        was_handed_over: row.get(11)?,
-        failures: row.get(13)?,
-        next_try: row.get(14)?,
+        was_handed_over: row.get(18)?,
+        failures: row.get(19)?,
+        next_try: row.get(20)?,
     };
-    let key = DeliveryKey(row.get(20)?);
     Ok(Some(Staged::recalled(key, stored, place, history)))
 }
 
+/// The first columns that [`staged`] reads.
+pub(super) const STAGED_COLUMNS: &str = "s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
+     d.sender, d.subject, d.target, d.inode, d.program, d.canonical, d.body, d.message_id, d.date, s.suspicion, d.id";
+
+/// The rows of an account's staged messages. The index is named because the planner does not know that few
+/// rows are staged.
+pub(super) const STAGED_ROWS: &str = "FROM seen s INDEXED BY seen_staged
+     JOIN delivery d USING (account, unique_id, copy) WHERE s.account = ?1";
+
 statements! {
-    /// The index is named because the planner does not know that few rows are staged.
     ALL_STAGED =
-        "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
-             d.sender, d.subject, d.target, d.inode, {MAY_BE_TAKEN}, d.program,
-             s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date,
-             s.suspicion, d.id
-         FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
-         WHERE s.account = ?1 AND s.state = {STAGED} ORDER BY s.next_try, d.id";
+        "SELECT {STAGED_COLUMNS}, {MAY_BE_TAKEN}, max(s.attempts, ifnull(
+                 (SELECT max(h.attempts) FROM handover h WHERE h.delivery = d.id AND h.taken IS NULL), 0)),
+             max(s.next_try, ifnull(
+                 (SELECT max(h.next_try) FROM handover h WHERE h.delivery = d.id AND h.taken IS NULL), 0))
+         {STAGED_ROWS} AND s.state = {STAGED} ORDER BY s.next_try, d.id";
 
     /// Takes the place of a message that has only failed, and of no other.
     STAGE =
@@ -288,10 +343,29 @@ statements! {
          WHERE {MESSAGE}";
 
     NOTE_DELIVERY =
-        "UPDATE delivery SET delivered = ?2 WHERE id = ?1 RETURNING unique_id, copy";
+        "UPDATE delivery SET delivered = ?2 WHERE id = ?1 RETURNING file_name, octets";
 
+    /// A target of the account has not taken the message yet.
+    IS_AWAITED =
+        "SELECT 1 FROM account_target a WHERE a.account = ?1 AND NOT EXISTS
+             (SELECT 1 FROM handover h
+              WHERE h.delivery = ?2 AND h.target = a.target AND h.taken IS NOT NULL)
+             AND EXISTS (SELECT 1 FROM delivery d WHERE d.id = ?2 AND d.program IS NOT NULL)";
+
+    /// No message is staged under this key, so the row is that of a file that was lost.
+    DELIVER_AGAIN =
+        "UPDATE delivery SET target = ?5, inode = ?6, file_name = ?7, staged = ?8
+         WHERE {MESSAGE} AND digest = ?4 AND delivered IS NULL AND EXISTS
+             (SELECT 1 FROM handover h WHERE h.delivery = delivery.id AND h.begun IS NOT NULL)
+         RETURNING id";
+
+    KEEP_HANDOVER =
+        "UPDATE handover SET attempts = ?3, next_try = ?4 WHERE delivery = ?1 AND target = ?2";
     KEEP = "UPDATE seen SET attempts = ?4, next_try = ?5 WHERE {MESSAGE}";
 
     LOSE = "DELETE FROM seen WHERE {MESSAGE}";
-    LOSE_DELIVERY = "DELETE FROM delivery WHERE id = ?1 RETURNING unique_id, copy";
+    /// What a target has, or may have, is remembered.
+    LOSE_DELIVERY =
+        "DELETE FROM delivery WHERE id = ?1 AND NOT EXISTS
+             (SELECT 1 FROM handover h WHERE h.delivery = ?1 AND h.begun IS NOT NULL)";
 }

@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 
 use super::database::{Database, statements};
 use super::{Error, StateFolder};
-use crate::mail::known::Delivery;
+use crate::mail::known::{Delivery, Taker};
 
 /// The record of all deliveries.
 #[derive(Debug)]
@@ -43,43 +43,63 @@ impl Deliveries {
     pub(crate) fn for_each<E: From<Error>>(
         &self,
         account: Option<&str>,
-        each: impl FnMut(Delivery) -> Result<(), E>,
+        mut each: impl FnMut(Delivery) -> Result<(), E>,
     ) -> Result<(), E> {
+        // There is a row for each target that has taken the message.
+        let mut last: Option<(i64, Delivery)> = None;
+        let row = |(key, delivery): (i64, Delivery)| {
+            if let Some((_, known)) = last.as_mut().filter(|(other, _)| *other == key) {
+                known.takers.extend(delivery.takers);
+                return Ok(());
+            }
+            last.replace((key, delivery))
+                .map_or(Ok(()), |(_, whole)| each(whole))
+        };
         match account {
             Some(name) => self
                 .database
-                .for_each(&OF_ACCOUNT, params![name], delivery, each),
-            None => self.database.for_each(&ALL, [], delivery, each),
+                .for_each(&OF_ACCOUNT, params![name], delivery, row)?,
+            None => self.database.for_each(&ALL, [], delivery, row)?,
         }
+        last.map_or(Ok(()), |(_, whole)| each(whole))
     }
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
-    Ok(Delivery {
-        account: row.get(0)?,
-        unique_id: row.get(1)?,
-        delivered: row.get(2)?,
-        deleted: row.get(3)?,
-        was_repeated: row.get(4)?,
-        target: PathBuf::from(OsString::from_vec(row.get(5)?)),
-        file_name: row.get(6)?,
-        octets: row.get::<_, i64>(7)?.cast_unsigned(),
-        from: row.get(8)?,
-        subject: row.get(9)?,
-        program: row.get(10)?,
-        words: row.get(11)?,
-        location: row.get(12)?,
-    })
+fn delivery(row: &Row<'_>) -> rusqlite::Result<(i64, Delivery)> {
+    let taker = row.get::<_, Option<String>>(12)?.map(|name| {
+        Ok::<_, rusqlite::Error>(Taker {
+            name,
+            words: row.get(13)?,
+            location: row.get(14)?,
+            was_repeated: row.get(15)?,
+        })
+    });
+    let delivery = Delivery {
+        account: row.get(1)?,
+        unique_id: row.get(2)?,
+        delivered: row.get(3)?,
+        deleted: row.get(4)?,
+        was_repeated: row.get(5)?,
+        target: PathBuf::from(OsString::from_vec(row.get(6)?)),
+        file_name: row.get(7)?,
+        octets: row.get::<_, i64>(8)?.cast_unsigned(),
+        from: row.get(9)?,
+        subject: row.get(10)?,
+        program: row.get(11)?,
+        takers: taker.transpose()?.into_iter().collect(),
+    };
+    Ok((row.get(0)?, delivery))
 }
 
-/// The columns that [`delivery`] reads. What one target may have and another one has taken is there twice, too.
-const COLUMNS: &str = "a.name, d.unique_id, d.delivered, d.deleted,
+/// The columns that [`delivery`] reads. What one target may have and another one has taken is there twice, too,
+/// unless the account delivers to both.
+const COLUMNS: &str = "d.id, a.name, d.unique_id, d.delivered, d.deleted,
      EXISTS (SELECT 1 FROM handover r WHERE r.delivery = d.id
          AND (r.repeated > 0 OR r.begun > 0 AND r.taken IS NULL AND d.delivered IS NOT NULL)),
-     d.target, d.file_name, d.octets, d.sender, d.subject, ifnull(t.name, d.program),
-     ifnull(h.words, x''), h.location";
+     d.target, d.file_name, d.octets, d.sender, d.subject, d.program,
+     t.name, ifnull(h.words, x''), h.location, ifnull(h.repeated, 0) > 0";
 
-/// The hand-over of a delivery, unless it went to a Maildir.
+/// The hand-overs of a delivery, unless it went to a Maildir.
 const HANDOVER: &str = "LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL
      LEFT JOIN target t ON t.id = h.target";
 

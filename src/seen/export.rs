@@ -189,7 +189,9 @@ statements! {
              d.message_id, d.date,
              s.quit_sent, s.proven_gone, s.suspicion, h.location
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
-             LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL
+             LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL AND NOT EXISTS
+                 (SELECT 1 FROM handover o
+                  WHERE o.delivery = d.id AND o.taken IS NOT NULL AND o.target < h.target)
              LEFT JOIN target t ON t.id = h.target
          WHERE s.account = ?1 AND s.state <> {STAGED} ORDER BY d.id, s.unique_id, s.copy";
 

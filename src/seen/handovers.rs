@@ -6,17 +6,70 @@ use std::collections::HashSet;
 use rusqlite::{Row, params};
 
 use super::Error;
-use super::custody::{Custody, settle};
+use super::custody::{Custody, Finished, STAGED_COLUMNS, STAGED_ROWS, finish, settle, staged};
 use super::database::{Queries, statements};
+use super::state::STAGED;
 use crate::mail::custody::{Outcome, Staged};
 use crate::mail::handover::{Claims, DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
 impl Custody<'_> {
+    /// Returns the keys of targets, by the names by which the database knows them.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn target_keys(self, names: &[&str]) -> Result<Vec<TargetKey>, Error> {
+        let find = |queries: &Queries<'_>| {
+            let keys = names.iter().map(|name| {
+                let key = queries.first(&TARGET, [name], |row| row.get(0))?;
+                Ok(key.map(TargetKey))
+            });
+            keys.collect::<rusqlite::Result<Option<Vec<_>>>>()
+        };
+        if let Some(known) = self.0.read(find)? {
+            return Ok(known);
+        }
+        self.0.write(|queries| {
+            for name in names {
+                queries.execute(&KNOW_TARGET, [name])?;
+            }
+            Ok(find(queries)?.unwrap_or_default())
+        })
+    }
+
+    /// Notes the targets of the account: a message is delivered when each of them has taken it. If there are
+    /// fewer than before, messages that wait in the spool may be delivered by that.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn set_targets(self, targets: &[TargetKey]) -> Result<(), Error> {
+        let (key, now) = (self.0.key(), Moment::now());
+        let known: Vec<_> = self.0.read(|queries| {
+            queries.all(&ACCOUNT_TARGETS, [key], |row| row.get(0).map(TargetKey))
+        })?;
+        let is_known = |target: &TargetKey| known.contains(target);
+        if known.len() == targets.len() && targets.iter().all(is_known) {
+            return Ok(());
+        }
+        self.0.write(|queries| {
+            for TargetKey(target) in known.iter().filter(|target| !targets.contains(target)) {
+                queries.execute(&REMOVE_TARGET, params![key, target])?;
+            }
+            for TargetKey(target) in targets {
+                queries.execute(&ADD_TARGET, params![key, target])?;
+            }
+            let taken: Vec<_> = queries.all(&TAKEN_BY_SOME, [key], |row| row.get(0))?;
+            for delivery in taken {
+                finish(queries, key, DeliveryKey(delivery), now)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Custody step 6: records what became of messages. The same transaction notes that the messages in
-    /// `next` are about to be handed to the target with this name: if we are killed meanwhile, the next
-    /// run knows that the target may have them, from the location `earliest` on.
+    /// `next` are about to be handed to a target: if we are killed meanwhile, the next run knows that the
+    /// target may have them, from the location `earliest` on.
     ///
     /// # Errors
     /// Nothing was written. All messages stay staged.
@@ -24,19 +77,17 @@ impl Custody<'_> {
         self,
         outcomes: &[Outcome],
         next: Vec<Staged>,
-        target: &str,
+        target: TargetKey,
         earliest: &Location,
-    ) -> Result<Vec<Staged>, Error> {
+    ) -> Result<(Vec<Staged>, Vec<Finished>), Error> {
         let (account, now) = (self.0.key(), Moment::now());
-        let target = self.0.write(|queries| {
-            settle(queries, account, outcomes, now)?;
-            queries.execute(&KNOW_TARGET, [target])?;
-            let target = TargetKey(queries.value(&TARGET, [target])?);
+        let finished = self.0.write(|queries| {
+            let finished = settle(queries, account, outcomes, now)?;
             for staged in &next {
                 let DeliveryKey(delivery) = staged.key();
                 queries.execute(&BEGIN, params![delivery, target.0, now, earliest.0])?;
             }
-            Ok(target)
+            Ok(finished)
         })?;
         let begun = |staged: Staged| {
             staged.announced(OpenHandover {
@@ -47,29 +98,46 @@ impl Custody<'_> {
                 absent: None,
             })
         };
-        Ok(next.into_iter().map(begun).collect())
+        Ok((next.into_iter().map(begun).collect(), finished))
     }
 
-    /// Returns the staged messages, as [`Custody::staged`] does, with what is known of an earlier hand-over
-    /// to the target with this name.
+    /// Returns the messages in the spool that a target has not taken, with what is known of an earlier
+    /// hand-over to it. Those that have waited longest since their last try come first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn staged_for(self, target: Option<&str>) -> Result<Vec<Staged>, Error> {
-        let staged = self.staged()?;
-        let Some(target) = target else {
-            return Ok(staged);
-        };
+    pub(crate) fn staged_for(self, target: TargetKey) -> Result<Vec<Staged>, Error> {
         self.0.read(|queries| {
-            let with_handover = staged.into_iter().map(|staged| {
-                if !staged.history().was_handed_over {
-                    return Ok(staged);
+            let values = params![self.0.key(), target.0];
+            queries.some(&STAGED_FOR, values, |row| {
+                let open = open(row, target)?;
+                Ok(staged(row)?.map(|staged| staged.handed_over_before(open)))
+            })
+        })
+    }
+
+    /// Returns messages that were staged just now, once for each target that has not taken them: one may have,
+    /// before the file of a message was lost.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn for_each_target(
+        self,
+        staged: Vec<Staged>,
+        targets: &[TargetKey],
+    ) -> Result<Vec<Vec<Staged>>, Error> {
+        self.0.read(|queries| {
+            let of_one = |target: &TargetKey| {
+                let mut to_do = Vec::with_capacity(staged.len());
+                for staged in &staged {
+                    let DeliveryKey(delivery) = staged.key();
+                    if !queries.exists(&IS_TAKEN_BY, params![delivery, target.0])? {
+                        to_do.push(staged.copy());
+                    }
                 }
-                let DeliveryKey(delivery) = staged.key();
-                let open = queries.first(&OPEN, params![delivery, target], open)?;
-                Ok(staged.handed_over_before(open))
-            });
-            with_handover.collect()
+                Ok(to_do)
+            };
+            targets.iter().map(of_one).collect()
         })
     }
 
@@ -86,8 +154,11 @@ impl Custody<'_> {
         };
         let own: HashSet<_> = sought.iter().map(|staged| staged.key().0).collect();
         self.0.read(|queries| {
-            let located = queries.all(&LOCATED, [&earliest.0], |row| {
-                Ok((Location(row.get(0)?), row.get(1)?))
+            // Another target may have the same message at an equal location.
+            let located = queries.some(&LOCATED, [&earliest.0], |row| {
+                let is_own = own.contains(&row.get(2)?);
+                let located = (Location(row.get(0)?), row.get(1)?);
+                Ok(Some(located).filter(|_| !is_own))
             })?;
             let values = params![first.target.0, earliest.0, begun];
             let unlocated = queries.some(&UNLOCATED, values, |row| {
@@ -168,14 +239,20 @@ pub(super) fn note_refused(queries: &Queries<'_>, key: OutcomeKey) -> rusqlite::
     Ok(())
 }
 
-fn open(row: &Row<'_>) -> rusqlite::Result<OpenHandover> {
-    Ok(OpenHandover {
-        target: TargetKey(row.get(0)?),
-        begun: row.get(4)?,
-        earliest: Location(row.get(1)?),
-        found: row.get::<_, Option<String>>(2)?.map(Location),
-        absent: row.get(3)?,
-    })
+/// Reads what is known of a hand-over whose outcome is not, if there is one. The columns follow those of a staged
+/// message.
+fn open(row: &Row<'_>, target: TargetKey) -> rusqlite::Result<Option<OpenHandover>> {
+    const WAS_HANDED_OVER: usize = 18;
+    if !row.get::<_, bool>(WAS_HANDED_OVER)? {
+        return Ok(None);
+    }
+    Ok(Some(OpenHandover {
+        target,
+        earliest: Location(row.get(21)?),
+        found: row.get::<_, Option<String>>(22)?.map(Location),
+        absent: row.get(23)?,
+        begun: row.get(24)?,
+    }))
 }
 
 /// The condition that a target may have a message whose delivery `d` is not recorded.
@@ -190,18 +267,34 @@ statements! {
          ON CONFLICT DO UPDATE SET repeated = repeated + (begun IS NOT NULL), begun = ?3,
              earliest = ?4, absent = NULL, location = NULL, searched = 0";
 
-    OPEN =
-        "SELECT h.target, h.earliest, h.location, h.absent, h.begun
-         FROM target t JOIN handover h ON h.target = t.id
-         WHERE t.name = ?2 AND h.delivery = ?1 AND h.begun IS NOT NULL AND h.taken IS NULL";
+    ACCOUNT_TARGETS = "SELECT target FROM account_target WHERE account = ?1";
+    ADD_TARGET =
+        "INSERT INTO account_target (account, target) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    REMOVE_TARGET = "DELETE FROM account_target WHERE account = ?1 AND target = ?2";
+
+    TAKEN_BY_SOME =
+        "SELECT d.id {STAGED_ROWS} AND s.state = {STAGED} AND EXISTS
+             (SELECT 1 FROM handover h WHERE h.delivery = d.id AND h.taken IS NOT NULL)";
+
+    STAGED_FOR =
+        "SELECT {STAGED_COLUMNS}, h.begun IS NOT NULL, ifnull(h.attempts, 0), ifnull(h.next_try, 0),
+             h.earliest, h.location, h.absent, h.begun
+         FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
+             LEFT JOIN handover h ON h.delivery = d.id AND h.target = ?2
+         WHERE s.account = ?1 AND s.state = {STAGED} AND d.program IS NOT NULL AND h.taken IS NULL
+         ORDER BY ifnull(h.next_try, 0), d.id";
+
+    IS_TAKEN_BY =
+        "SELECT 1 FROM handover WHERE delivery = ?1 AND target = ?2 AND taken IS NOT NULL";
 
     CLAIM =
         "UPDATE handover SET location = ?3, searched = 1 WHERE delivery = ?1 AND target = ?2
          AND NOT EXISTS (SELECT 1 FROM handover h JOIN delivery d ON d.id = h.delivery
-             WHERE h.location = ?3 AND d.digest = (SELECT digest FROM delivery WHERE id = ?1))";
+             WHERE h.location = ?3 AND h.delivery <> ?1
+                 AND d.digest = (SELECT digest FROM delivery WHERE id = ?1))";
 
     LOCATED =
-        "SELECT h.location, d.digest FROM handover h JOIN delivery d ON d.id = h.delivery
+        "SELECT h.location, d.digest, h.delivery FROM handover h JOIN delivery d ON d.id = h.delivery
          WHERE h.location >= ?1";
 
     UNLOCATED =
@@ -219,7 +312,7 @@ statements! {
         "UPDATE handover SET absent = ?3 WHERE delivery = ?1 AND target = ?2";
 
     NOTE_TAKEN =
-        "UPDATE handover SET taken = ?3, words = nullif(?4, x''), location = ifnull(?5, location)
+        "UPDATE handover SET attempts = 0, next_try = 0, taken = ?3, words = nullif(?4, x''), location = ifnull(?5, location)
          WHERE delivery = ?1 AND target = ?2";
 
     NOTE_REFUSED =

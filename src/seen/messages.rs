@@ -238,6 +238,18 @@ pub(super) fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
     })
 }
 
+/// The most failures in a row of a staged message at one of its targets.
+const HANDOVER_ATTEMPTS: &str =
+    "(SELECT max(h.attempts) FROM delivery d JOIN handover h ON h.delivery = d.id
+     WHERE s.state = 1 AND d.account = s.account AND d.unique_id = s.unique_id AND d.copy = s.copy
+         AND h.taken IS NULL)";
+
+/// The time of the last next try of a staged message at one of its targets.
+const HANDOVER_NEXT_TRY: &str =
+    "(SELECT max(h.next_try) FROM delivery d JOIN handover h ON h.delivery = d.id
+     WHERE s.state = 1 AND d.account = s.account AND d.unique_id = s.unique_id AND d.copy = s.copy
+         AND h.taken IS NULL)";
+
 statements! {
     KNOWN =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
@@ -258,9 +270,10 @@ statements! {
     HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";
 
     ENTRIES =
-        "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
-             quit_sent, suspicion, attempts, came_back
-         FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
+        "SELECT unique_id, copy, state, size, delivered, undeletable,
+             max(next_try, ifnull({HANDOVER_NEXT_TRY}, 0)), vanished, quit_sent, suspicion,
+             max(attempts, ifnull({HANDOVER_ATTEMPTS}, 0)), came_back
+         FROM seen s WHERE account = ?1 ORDER BY unique_id, copy";
 
     FORGET_DELIVERIES = "DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2";
     FORGET_NOTICES = "DELETE FROM notice WHERE account = ?1 AND unique_id = ?2";

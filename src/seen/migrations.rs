@@ -275,4 +275,53 @@ UPDATE account SET last_success = last_run WHERE last_status = 0;
 
 CREATE INDEX seen_attempts ON seen (account) WHERE attempts > 0;
 ",
+    "
+CREATE TABLE account_target (               -- a target of an account: a message is delivered when all have it
+    account       INTEGER NOT NULL REFERENCES account (id),
+    target        INTEGER NOT NULL REFERENCES target (id),
+    configuration BLOB,                     -- SHA-256 of what the configuration says about it
+    proven        INTEGER NOT NULL DEFAULT 0, -- it has taken a message since that changed
+    PRIMARY KEY (account, target)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE handover ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0
+    /* that failed, in a row */;
+ALTER TABLE handover ADD COLUMN next_try INTEGER NOT NULL DEFAULT 0
+    /* not before */;
+
+INSERT INTO handover (delivery, target)
+SELECT d.id, t.id FROM seen s JOIN delivery d USING (account, unique_id, copy)
+    JOIN target t ON t.name = d.program
+WHERE s.state = 1 AND s.attempts > 0 ON CONFLICT DO NOTHING;
+UPDATE handover SET (attempts, next_try) =
+    (SELECT s.attempts, s.next_try FROM delivery d JOIN seen s USING (account, unique_id, copy)
+     WHERE d.id = handover.delivery)
+WHERE taken IS NULL AND EXISTS (SELECT 1 FROM delivery d JOIN seen s USING (account, unique_id, copy)
+    WHERE d.id = handover.delivery AND s.state = 1);
+UPDATE seen SET attempts = 0, next_try = 0 WHERE state = 1 AND EXISTS
+    (SELECT 1 FROM delivery d WHERE d.account = seen.account AND d.unique_id = seen.unique_id
+        AND d.copy = seen.copy AND d.program IS NOT NULL);
+
+CREATE TABLE new_failure (                  -- of a message, at one step
+    account   INTEGER NOT NULL REFERENCES account (id),
+    unique_id BLOB    NOT NULL,
+    copy      INTEGER NOT NULL,
+    step      INTEGER NOT NULL CHECK (step BETWEEN 1 AND 3), -- 1 RETR, 2 the delivery, 3 DELE
+    target    INTEGER NOT NULL DEFAULT 0,   -- only of step 2: who did not take it; 0: the Maildir
+    reason    TEXT    NOT NULL,             -- without what is particular to the message
+    outlived  INTEGER NOT NULL DEFAULT 0,   -- another message has succeeded since
+    attempts  INTEGER NOT NULL DEFAULT 0,   -- only of step 3: that failed, in a row
+    next_try  INTEGER NOT NULL DEFAULT 0,   -- only of step 3: not before
+    broke     INTEGER NOT NULL DEFAULT 0,   -- only of step 3: a session ended there
+    PRIMARY KEY (account, step, target, unique_id, copy)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_failure (account, unique_id, copy, step, target, reason, outlived, attempts, next_try, broke)
+SELECT account, unique_id, copy, step, CASE step WHEN 2 THEN ifnull((SELECT t.id FROM delivery d
+        JOIN target t ON t.name = d.program WHERE d.account = f.account AND d.unique_id = f.unique_id
+            AND d.copy = f.copy), 0) ELSE 0 END,
+    reason, outlived, attempts, next_try, broke
+FROM failure f;
+DROP TABLE failure;
+ALTER TABLE new_failure RENAME TO failure;
+",
 ];

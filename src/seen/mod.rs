@@ -44,6 +44,7 @@ mod tests;
 
 pub(crate) use accounts::{Accounts, KnownAccount, Verdict};
 pub(crate) use causes::{Cause, FailedMessage, FailedStep, Successes, Undeleted};
+pub(crate) use custody::Finished;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use error::Error;
 pub(crate) use freshness::{Doubt, RecognitionEnd};

@@ -36,6 +36,15 @@ impl Places<'_> {
         })
     }
 
+    /// Remembers a Maildir to which copies of messages will be delivered.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note(self, place: &TargetPlace) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| note_place(queries, key, place))
+    }
+
     /// Returns the paths of all of them.
     ///
     /// # Errors

@@ -67,6 +67,11 @@ statements! {
              (SELECT count(*) FROM seen s WHERE s.account = a.id AND s.state = {STAGED}),
              (SELECT count(*) FROM seen s WHERE s.account = a.id AND s.attempts > 0
                   AND s.attempts >= {MAX_FAILURES} AND s.state IN ({STAGED}, {FAILED}))
+             + (SELECT count(*) FROM seen s INDEXED BY seen_staged
+                    JOIN delivery d USING (account, unique_id, copy)
+                WHERE s.account = a.id AND s.state = {STAGED} AND EXISTS
+                    (SELECT 1 FROM handover h WHERE h.delivery = d.id AND h.taken IS NULL
+                         AND h.attempts >= {MAX_FAILURES}))
              + (SELECT count(*) FROM failure f
                 WHERE f.account = a.id AND f.step = 3 AND f.attempts >= {MAX_FAILURES})
          FROM account a";

@@ -12,7 +12,7 @@ use super::mail_program::{self, FarProgram};
 use super::maildir::SPOOL;
 use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
-use crate::delivery::{FileMode, Maildir, Mda, OpenRoute, Spool};
+use crate::delivery::{FileMode, Maildir, Mda, OpenRoute, Spool, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -136,10 +136,11 @@ impl Program {
         let spool = Arc::new(Spool::open(Path::new(SPOOL), marks, taker)?);
         let interrupt = Interrupt::never().expect("a pair of sockets");
         let program = Mda::open(options, Arc::clone(&spool), marks, interrupt)?;
-        Ok(match self.destination {
-            SimulatedTarget::FarProgram(_) => OpenRoute::through(spool, FarProgram(program)),
-            _ => OpenRoute::through(spool, program),
-        })
+        let target: Arc<dyn Target> = match self.destination {
+            SimulatedTarget::FarProgram(_) => Arc::new(FarProgram(program)),
+            _ => Arc::new(program),
+        };
+        Ok(OpenRoute::through(spool, vec![target]))
     }
 
     fn connect(

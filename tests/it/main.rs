@@ -72,6 +72,7 @@ mod scram;
 mod secrets;
 mod seen;
 mod selection;
+mod several;
 mod shards;
 mod signals;
 mod slow_servers;

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
     if has_no_secret(&account) && questions.can_ask() {
         ask_for_secret(&mut new_account, &account, &questions, context)?;
     }
-    if account.destination.is_none() {
+    if account.destinations().len() == 0 {
         let proposal = format!("~/Mail/{name}");
         let folder = questions.ask("--maildir", "Maildir for its mail", Some(&proposal))?;
         new_account.set("--maildir", "maildir", folder)?;

@@ -79,7 +79,8 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
                 "not enabled"
             };
             let place = [&*account.dial.user, &server];
-            let target = account.destination.as_ref().map(ToString::to_string);
+            let targets: Vec<_> = account.destinations().map(ToString::to_string).collect();
+            let target = Some(targets.join(", ")).filter(|text| !text.is_empty());
             tell(&account.name, place, target.as_deref(), state);
         }
     }

@@ -11,22 +11,33 @@ use crate::report::{Fact, Finding, Octets};
 use crate::targets::Destination;
 use crate::targets::{imap, lmtp};
 
-/// Tests the target of an account, and reports the findings. A Maildir and an MDA are not tested.
+/// Tests the targets of an account, and reports the findings. A Maildir and an MDA are not tested.
 pub(super) fn test(account: &Account, context: &Context<'_>, report: &dyn Fn(&Finding)) -> Exit {
-    let probed = match &account.destination {
-        Some(Destination::Imap(options)) => {
+    let tested = account.destinations();
+    let tested = tested.map(|destination| test_one(destination, account, context, report));
+    tested.max().unwrap_or_default()
+}
+
+fn test_one(
+    destination: &Destination,
+    account: &Account,
+    context: &Context<'_>,
+    report: &dyn Fn(&Finding),
+) -> Exit {
+    let probed = match destination {
+        Destination::Imap(options) => {
             let probed = probe_imap(options, account, context, report);
             probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
         }
-        Some(Destination::Lmtp(options)) => {
+        Destination::Lmtp(options) => {
             let probed = probe_lmtp(options, account, context, report);
             probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
         }
-        Some(Destination::Mbox(options)) => {
+        Destination::Mbox(options) => {
             let probed = probe_mbox(options, context, report);
             probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
         }
-        Some(Destination::Maildir { .. } | Destination::Mda(_)) | None => Ok(()),
+        Destination::Maildir { .. } | Destination::Mda(_) => Ok(()),
     };
     match probed {
         Ok(()) => Exit::Done,

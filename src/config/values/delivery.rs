@@ -13,14 +13,16 @@ pub(in crate::config) enum WrittenTarget {
     Maildir(String),
     Mbox(String),
     Mda(Vec<String>),
-    /// The target with this name.
-    Named(String),
+    /// The targets with these names.
+    Named(Vec<String>),
 }
 
 /// The kind of a target that has a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::config) enum TargetKind {
     Imap,
+    Lmtp,
+    Maildir,
     Mbox,
 }
 
@@ -33,14 +35,15 @@ pub(in crate::config) enum LmtpSecurity {
 
 /// Reads `deliver`.
 pub(in crate::config) fn deliver(value: Value) -> Result<WrittenTarget, Wrong> {
-    let mut names = match value {
+    let names = match value {
         Value::List(values) => words(values)?,
         value => vec![line(value)?],
     };
-    match (names.pop(), names.is_empty()) {
-        (Some(name), true) => Ok(WrittenTarget::Named(name)),
-        (None, _) => Err("names no target".into()),
-        (Some(_), false) => Err("names several targets; an account has one".into()),
+    let is_twice = |at: usize| names[..at].contains(&names[at]);
+    match (0..names.len()).find(|at| is_twice(*at)) {
+        _ if names.is_empty() => Err("names no target".into()),
+        Some(at) => Err(format!("names {} twice", quoted(&names[at])).into()),
+        None => Ok(WrittenTarget::Named(names)),
     }
 }
 
@@ -48,8 +51,13 @@ pub(in crate::config) fn deliver(value: Value) -> Result<WrittenTarget, Wrong> {
 pub(in crate::config) fn kind(value: Value) -> Result<TargetKind, Wrong> {
     match line(value)?.as_str() {
         "imap" => Ok(TargetKind::Imap),
+        "lmtp" => Ok(TargetKind::Lmtp),
+        "maildir" => Ok(TargetKind::Maildir),
         "mbox" => Ok(TargetKind::Mbox),
-        other => Err(format!("must be \"imap\" or \"mbox\", not {}", quoted(other)).into()),
+        other => {
+            let shown = quoted(other);
+            Err(format!("must be \"imap\", \"lmtp\", \"maildir\" or \"mbox\", not {shown}").into())
+        }
     }
 }
 

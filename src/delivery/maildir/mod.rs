@@ -152,6 +152,16 @@ impl Maildir {
             .collect())
     }
 
+    /// Makes sure that what is in new/ and cur/ stays there. A run that moved it there may have been killed
+    /// before.
+    ///
+    /// # Errors
+    /// A folder cannot be flushed.
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        self.new.flush()?;
+        self.cur.flush()
+    }
+
     /// Finds out where a staged message is.
     ///
     /// # Errors
@@ -261,9 +271,7 @@ impl Arrivals for Maildir {
 
     fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {
         let candidates = Candidates::search([&self.new, &self.cur], sought)?;
-        // The run that moved them there may have been killed before it flushed the folders.
-        self.new.flush()?;
-        self.cur.flush()?;
+        self.flush()?;
         *self.candidates() = candidates;
         Ok(())
     }

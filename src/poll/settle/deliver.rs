@@ -5,17 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Error;
-use crate::delivery::{Arrivals, DeliveryRoute, Maildir, Target};
+use crate::delivery::{Arrivals, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
-use crate::mail::handover::Location;
+use crate::mail::handover::{Location, TargetKey};
 use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
 use crate::mail::streak::{ALIKE, Alikeness, Streak};
 use crate::moment::Moment;
 use crate::os::sys::Instant;
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{FailedStep, Ledger};
+use crate::seen::{Finished, Ledger};
 
 /// After this many temporary refusals in a row the target is at fault, not the message.
 const TRANSIENT_IN_A_ROW: usize = 3;
@@ -80,11 +80,21 @@ impl Deadline {
     }
 }
 
+/// A target, and the key by which the database knows it. A Maildir in which messages arrive has none.
+#[derive(Clone, Copy)]
+pub(crate) struct KnownTarget<'a> {
+    /// The target.
+    pub target: &'a dyn Target,
+    /// Its key.
+    pub key: Option<TargetKey>,
+}
+
 /// Takes staged messages to their record.
 pub(super) struct Deliverer<'a> {
     pub(super) ledger: &'a Ledger,
     arrivals: &'a dyn Arrivals,
     pub(super) target: &'a dyn Target,
+    key: Option<TargetKey>,
     pub(super) reporter: AccountReporter<'a>,
     /// Outcomes that are not recorded yet.
     outcomes: Vec<Outcome>,
@@ -101,16 +111,18 @@ pub(super) struct Deliverer<'a> {
 }
 
 impl<'a> Deliverer<'a> {
-    /// Creates a deliverer that brings messages to the target of a route.
+    /// Creates a deliverer that brings messages from the place where they arrived to a target.
     pub(super) fn new(
         ledger: &'a Ledger,
-        route: DeliveryRoute<'a>,
+        arrivals: &'a dyn Arrivals,
+        target: KnownTarget<'a>,
         reporter: AccountReporter<'a>,
     ) -> Self {
         Self {
             ledger,
-            arrivals: route.arrivals,
-            target: route.target,
+            arrivals,
+            target: target.target,
+            key: target.key,
             reporter,
             outcomes: Vec::new(),
             transient_in_a_row: 0,
@@ -131,11 +143,11 @@ impl<'a> Deliverer<'a> {
     pub(super) fn recall_failures(&mut self) -> Result<(), Error> {
         let causes = self.ledger.causes();
         // After a change of the target any failures are alike, until one message is delivered.
-        let alikeness = match causes.note_target(&self.target.configuration())? {
+        let alikeness = match causes.note_target(self.key, &self.target.configuration())? {
             true => Alikeness::SameReason,
             false => Alikeness::Any,
         };
-        self.streak = Streak::new(causes.fresh(FailedStep::Delivery)?, alikeness);
+        self.streak = Streak::new(causes.refused_by(self.key)?, alikeness);
         Ok(())
     }
 
@@ -152,7 +164,7 @@ impl<'a> Deliverer<'a> {
             self.note(outcomes, self.target.place());
             if let Some(fault) = self.find_fault() {
                 self.record()?;
-                self.ledger.causes().forgive_staged()?;
+                self.ledger.causes().forgive_staged(self.key)?;
                 return Err(Error::Faulty(fault));
             }
         }
@@ -164,7 +176,7 @@ impl<'a> Deliverer<'a> {
 
     /// Gives messages to the target. If we may not know later what it took, that is noted before.
     fn hand_over(&mut self, group: Vec<Staged>) -> Result<Vec<Outcome>, Error> {
-        let Some(name) = &self.target.place().program else {
+        let Some(target) = self.key else {
             return Ok(self.target.deliver(group));
         };
         let earliest = match self.target.recall() {
@@ -174,8 +186,8 @@ impl<'a> Deliverer<'a> {
             None => Location::default(),
         };
         let custody = self.ledger.custody();
-        let group = custody.announce(&self.outcomes, group, name, &earliest)?;
-        self.forget_recorded();
+        let (group, finished) = custody.announce(&self.outcomes, group, target, &earliest)?;
+        self.forget_recorded(&finished);
         Ok(self.target.deliver(group))
     }
 
@@ -249,9 +261,9 @@ impl<'a> Deliverer<'a> {
         &self.outcomes
     }
 
-    /// Forgets outcomes that are recorded now.
-    pub(super) fn forget_recorded(&mut self) {
-        self.forget_for(self.arrivals);
+    /// Forgets outcomes that are recorded now, and counts the messages that all targets have.
+    pub(super) fn forget_recorded(&mut self, finished: &[Finished]) {
+        self.forget_for(self.arrivals, finished);
     }
 
     /// Records all outcomes.
@@ -308,8 +320,6 @@ impl<'a> Deliverer<'a> {
                 let stored = delivered.stored();
                 self.transient_in_a_row = 0;
                 self.streak.succeed();
-                self.summary.delivered += 1;
-                self.summary.octets += stored.octets;
                 self.reporter.report(Event::Delivered(stored, place));
                 if !delivered.output().is_empty() {
                     let output = delivered.output();
@@ -394,16 +404,17 @@ impl<'a> Deliverer<'a> {
 
     /// Records the outcomes of deliveries of messages that had arrived there.
     fn record_for(&mut self, arrivals: &dyn Arrivals) -> Result<(), Error> {
-        self.ledger.custody().record(&self.outcomes)?;
-        self.forget_for(arrivals);
+        let finished = self.ledger.custody().record(&self.outcomes)?;
+        self.forget_for(arrivals, &finished);
         Ok(())
     }
 
-    fn forget_for(&mut self, arrivals: &dyn Arrivals) {
-        let delivered = self.outcomes.drain(..).filter_map(|outcome| match outcome {
-            Outcome::Delivered(delivered) => Some(delivered.stored().file_name.clone()),
-            _ => None,
-        });
-        arrivals.forget_delivered(&delivered.collect::<Vec<_>>());
+    fn forget_for(&mut self, arrivals: &dyn Arrivals, finished: &[Finished]) {
+        self.target.forget_taken(&self.outcomes);
+        self.outcomes.clear();
+        self.summary.delivered += finished.len();
+        self.summary.octets += finished.iter().map(|one| one.octets).sum::<u64>();
+        let names: Vec<_> = finished.iter().map(|one| one.file_name.clone()).collect();
+        arrivals.forget_delivered(&names);
     }
 }

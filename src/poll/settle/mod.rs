@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::delivery::{self, Arrivals, DeliveryRoute};
+use crate::delivery::{self, Arrivals};
 use crate::exit::Exit;
 use crate::mail::custody::{Durable, Staged};
+use crate::mail::handover::TargetKey;
 use crate::mail::known::ShortAgain;
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::mail::suspicion::Suspicion;
@@ -24,7 +25,7 @@ mod renamed;
 mod verify;
 mod worker;
 
-pub(crate) use deliver::TargetFault;
+pub(crate) use deliver::{KnownTarget, TargetFault};
 pub(crate) use worker::{DeliveryQueue, channel};
 
 use deliver::Deliverer;
@@ -77,9 +78,11 @@ pub(crate) struct Settler<'a> {
     arrivals: &'a dyn Arrivals,
     reporter: AccountReporter<'a>,
     deliverer: Deliverer<'a>,
-    /// The thread that delivers, if it is not this one.
-    queue: Option<&'a mut DeliveryQueue>,
-    /// The time that a session may wait for that thread.
+    /// The keys of the targets that take messages from a spool.
+    targets: Vec<TargetKey>,
+    /// The threads that deliver, one for each target, if it is not this one.
+    queues: &'a mut [DeliveryQueue],
+    /// The time that a session may wait for these threads.
     linger: Duration,
     /// Known messages that were found again, so that no second message is taken for one of them.
     claimed: HashSet<Identity>,
@@ -123,18 +126,21 @@ pub(crate) struct Settled {
 }
 
 impl<'a> Settler<'a> {
-    /// Creates a settler that delivers by `route` and records in `ledger`.
+    /// Creates a settler that takes messages from the place where they arrive to their targets, and records in
+    /// `ledger`.
     pub(crate) fn new(
         ledger: &'a Ledger,
-        route: DeliveryRoute<'a>,
+        arrivals: &'a dyn Arrivals,
+        targets: &[KnownTarget<'a>],
         reporter: AccountReporter<'a>,
     ) -> Self {
         Self {
             ledger,
-            arrivals: route.arrivals,
+            arrivals,
             reporter,
-            deliverer: Deliverer::new(ledger, route, reporter),
-            queue: None,
+            deliverer: Deliverer::new(ledger, arrivals, targets[0], reporter),
+            targets: targets.iter().filter_map(|target| target.key).collect(),
+            queues: &mut [],
             linger: Duration::ZERO,
             claimed: HashSet::new(),
             missing: MissingContents::default(),
@@ -143,14 +149,11 @@ impl<'a> Settler<'a> {
         }
     }
 
-    /// Leaves the delivery to another thread. The session waits for it at most for `linger`.
-    pub(crate) fn delivering_by(
-        self,
-        queue: Option<&'a mut DeliveryQueue>,
-        linger: Duration,
-    ) -> Self {
+    /// Leaves the delivery to other threads, one for each target, if there are any. The session waits for them at
+    /// most for `linger`.
+    pub(crate) fn delivering_by(self, queues: &'a mut [DeliveryQueue], linger: Duration) -> Self {
         Self {
-            queue,
+            queues,
             linger,
             ..self
         }
@@ -178,10 +181,8 @@ impl<'a> Settler<'a> {
             inlet.report_settled();
             Ok(())
         });
-        if let Some(queue) = &mut self.queue {
-            // What is delivered by then can be deleted in this session.
-            queue.wait(self.linger);
-        }
+        // What is delivered by then can be deleted in this session.
+        DeliveryQueue::wait_for_all(self.queues, self.linger);
         let ended = self.end(ended);
         // After a failure the receiver stops; what it had sent by then is fetched again.
         for arrival in inlet.close().flat_map(Batch::into_arrivals) {
@@ -193,9 +194,9 @@ impl<'a> Settler<'a> {
 
     /// Reads what earlier runs left about the target, if this thread delivers.
     fn recall_failures(&mut self) -> Result<(), Error> {
-        match self.queue {
-            Some(_) => Ok(()),
-            None => self.deliverer.recall_failures(),
+        match self.queues {
+            [] => self.deliverer.recall_failures(),
+            _ => Ok(()),
         }
     }
 
@@ -227,8 +228,14 @@ impl<'a> Settler<'a> {
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.arrivals.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
-        if let Some(queue) = &mut self.queue {
-            queue.send_new(staged);
+        if !self.queues.is_empty() {
+            let lists = self
+                .ledger
+                .custody()
+                .for_each_target(staged, &self.targets)?;
+            for (queue, staged) in self.queues.iter_mut().zip(lists) {
+                queue.send_new(staged);
+            }
             return Ok(());
         }
         self.deliverer.deliver(staged)?;
@@ -243,12 +250,12 @@ impl<'a> Settler<'a> {
         }
         let names = durable.iter().map(|durable| &durable.stored().file_name);
         let names: Vec<_> = names.cloned().collect();
-        let staged = self
+        let (staged, finished) = self
             .ledger
             .custody()
             .stage(durable, self.arrivals.place(), self.deliverer.outcomes())
             .inspect_err(|error| self.withdraw(error, &names))?;
-        self.deliverer.forget_recorded();
+        self.deliverer.forget_recorded(&finished);
         Ok(staged)
     }
 

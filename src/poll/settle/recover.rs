@@ -22,8 +22,7 @@ impl Settler<'_> {
 
     fn recover_staged(&mut self) -> Result<(), Error> {
         self.recall_failures()?;
-        let target = self.arrivals.place().program.as_deref();
-        let staged = self.ledger.custody().staged_for(target)?;
+        let staged = self.ledger.custody().staged()?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
         }
@@ -34,9 +33,9 @@ impl Settler<'_> {
             .partition(|staged| staged.place().is_at(self.arrivals.place()));
         let elsewhere = self.take_over_moved(&mut here, elsewhere)?;
         let here = self.recognise_staged(here)?;
-        match &mut self.queue {
-            Some(queue) => queue.send_old(here),
-            None => self.settled.fault = self.deliverer.deliver_old(here)?,
+        match self.targets.is_empty() {
+            true => self.settled.fault = self.deliverer.deliver_old(here)?,
+            false => self.deliver_spooled()?,
         }
         let now = Moment::now();
         let elsewhere = elsewhere
@@ -47,6 +46,22 @@ impl Settler<'_> {
         self.deliverer.record()?;
         let known = self.staged_files()?;
         self.clean_up(&known, before)
+    }
+
+    /// Gives the messages in the spool to each target that has not taken them.
+    fn deliver_spooled(&mut self) -> Result<(), Error> {
+        let custody = self.ledger.custody();
+        custody.set_targets(&self.targets)?;
+        if self.queues.is_empty() {
+            for target in &self.targets {
+                let staged = custody.staged_for(*target)?;
+                self.settled.fault = self.deliverer.deliver_old(staged)?;
+            }
+        }
+        for (queue, target) in self.queues.iter_mut().zip(&self.targets) {
+            queue.send_old(custody.staged_for(*target)?);
+        }
+        Ok(())
     }
 
     /// Drops staged messages that another database has delivered already, if this one is in doubt: it may

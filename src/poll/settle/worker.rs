@@ -1,11 +1,11 @@
-//! A thread that brings messages from the spool to a target on another machine, while the session goes on
-//! and after it has ended. However slow the target is, it never holds up the POP3 server.
+//! A thread that brings messages from the spool to a target, while the session goes on and after it has ended.
+//! However slow the target is, it never holds up the POP3 server, and no other target.
 
 use std::time::Duration;
 
 use super::Error;
-use super::deliver::{Deadline, Deliverer, TargetFault};
-use crate::delivery::DeliveryRoute;
+use super::deliver::{Deadline, Deliverer, KnownTarget, TargetFault};
+use crate::delivery::Arrivals;
 use crate::mail::custody::Staged;
 use crate::os::sys::Instant;
 use crate::os::sys::mpsc::{self, Receiver, Sender};
@@ -97,8 +97,16 @@ impl DeliveryQueue {
         self.sent
     }
 
+    /// Waits until the outcome of each message is recorded for each target, at most for `timeout`.
+    pub(super) fn wait_for_all(queues: &mut [Self], timeout: Duration) {
+        let begun = Instant::now();
+        for queue in queues {
+            queue.wait(timeout.saturating_sub(begun.elapsed()));
+        }
+    }
+
     /// Waits until the outcome of each message is recorded, at most for `timeout`.
-    pub(super) fn wait(&mut self, timeout: Duration) {
+    fn wait(&mut self, timeout: Duration) {
         let begun = Instant::now();
         while self.waiting > 0 {
             let left = timeout.saturating_sub(begun.elapsed());
@@ -124,10 +132,12 @@ impl Worker {
     pub(crate) fn run(
         self,
         ledger: &Ledger,
-        route: DeliveryRoute<'_>,
+        arrivals: &dyn Arrivals,
+        target: KnownTarget<'_>,
         reporter: AccountReporter<'_>,
     ) -> FarDeliveries {
-        let mut deliverer = Deliverer::new(ledger, route, reporter).until(self.deadline.clone());
+        let deliverer = Deliverer::new(ledger, arrivals, target, reporter);
+        let mut deliverer = deliverer.until(self.deadline.clone());
         let mut delivered = FarDeliveries::default();
         let ended = self.deliver_all(&mut deliverer, &mut delivered.fault);
         let (summary, recorded) = deliverer.end();

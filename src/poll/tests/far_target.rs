@@ -8,15 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{
-    KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, TestTarget, fetch_a_and_b,
-    open_ledger,
+    KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b, open_ledger,
 };
 use crate::delivery::{Arrivals, Intake, Maildir, Target};
 use crate::exit::Exit;
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
 use crate::poll::HANDING_OVER;
-use crate::poll::settle::channel;
+use crate::poll::settle::{KnownTarget, channel};
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::session_over;
 use crate::report::AccountReporter;
@@ -24,6 +23,7 @@ use crate::report::AccountReporter;
 /// A target that is far away, as far as the poll knows.
 struct FarTarget {
     maildir: Maildir,
+    place: TargetPlace,
     answer: Answer,
     tries: AtomicUsize,
 }
@@ -40,8 +40,15 @@ enum Answer {
 
 impl FarTarget {
     fn new(account: &TestAccount, answer: Answer) -> Self {
+        let maildir = account.maildir();
+        // As if messages waited in a spool.
+        let place = TargetPlace {
+            program: Some("far".to_owned()),
+            ..Target::place(&maildir).clone()
+        };
         Self {
-            maildir: account.maildir(),
+            maildir,
+            place,
             answer,
             tries: AtomicUsize::new(0),
         }
@@ -61,7 +68,7 @@ impl Arrivals for FarTarget {
     }
 
     fn place(&self) -> &TargetPlace {
-        Arrivals::place(&self.maildir)
+        &self.place
     }
 
     fn forget_delivered(&self, _file_names: &[String]) {}
@@ -69,7 +76,7 @@ impl Arrivals for FarTarget {
 
 impl Target for FarTarget {
     fn place(&self) -> &TargetPlace {
-        Target::place(&self.maildir)
+        &self.place
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
@@ -284,7 +291,11 @@ fn what_is_not_taken_in_time_waits_for_the_next_run() {
     queue.send_old(account.ledger.custody().staged().expect("it can be read"));
     queue.close(Duration::ZERO);
     let reporter = AccountReporter::new(&account.problems, "work");
-    let delivered = worker.run(&account.ledger, target.route(), reporter);
+    let far = KnownTarget {
+        target: &target,
+        key: None,
+    };
+    let delivered = worker.run(&account.ledger, &target, far, reporter);
     let summary = delivered.summary;
     assert_eq!((summary.delivered, summary.postponed), (0, 2));
     assert_eq!(account.known(), ["a Staged", "b Staged"]);

@@ -87,7 +87,7 @@ impl<T: Arrivals + Target> TestTarget for T {
     fn route(&self) -> DeliveryRoute<'_> {
         DeliveryRoute {
             arrivals: self,
-            target: self,
+            targets: vec![self],
         }
     }
 }

@@ -68,11 +68,11 @@ fn another_target_lets_staged_messages_be_tried_again() {
     let test = TestLedger::new();
     let causes = test.ledger.causes();
     let [one, other] = [b"one", b"two"].map(|text| Digest::of(text));
-    assert!(!causes.note_target(&one).expect("it can be written"));
+    assert!(!causes.note_target(None, &one).expect("it can be written"));
     test.deliver(&[("a", 0)]);
-    assert!(causes.note_target(&one).expect("it can be written"));
+    assert!(causes.note_target(None, &one).expect("it can be written"));
 
-    assert!(!causes.note_target(&other).expect("it can be written"));
+    assert!(!causes.note_target(None, &other).expect("it can be written"));
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn outcomes_are_recorded_together_with_the_next_batch() {
     let next = vec![durable("b", 0, "b")];
     let next = test.ledger.custody().stage(next, &place(), &outcomes);
 
-    assert_eq!(next.expect("it can be written").len(), 1);
+    assert_eq!(next.expect("it can be written").0.len(), 1);
     let expected = [
         ("a".to_owned(), 0, "delivered"),
         ("b".to_owned(), 0, "staged"),
@@ -150,13 +150,9 @@ fn a_message_that_an_mda_may_have_is_remembered_as_handed_over() {
     let test = TestLedger::new();
     let staged = test.stage(&[("a", 0)]);
 
-    let recorded = test
-        .ledger
-        .custody()
-        .announce(&[], staged, "procmail", &Location::default());
+    test.announce(staged, "procmail");
 
     // The next run reads this after a kill.
-    recorded.expect("it can be written");
     let recalled = test.ledger.custody().staged().expect("it can be read");
     assert!(recalled[0].history().was_handed_over);
 }
@@ -190,11 +186,7 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
         renamed.expect("it can be written");
         test.stage(&[("a", 0)]);
 
-        let announced =
-            test.ledger
-                .custody()
-                .announce(&[], staged, "procmail", &Location::default());
-        let staged = announced.expect("it can be written");
+        let staged = test.announce(staged, "procmail");
         let recalled = test.ledger.custody().staged().expect("it can be read");
         let marked = recalled
             .iter()
@@ -215,11 +207,7 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
 fn a_message_whose_delivery_failed_clearly_is_not_in_doubt() {
     let test = TestLedger::new();
     let staged = test.stage(&[("clear", 0), ("doubt", 0)]);
-    let announced = test
-        .ledger
-        .custody()
-        .announce(&[], staged, "procmail", &Location::default());
-    let staged = announced.expect("it can be written");
+    let staged = test.announce(staged, "procmail");
 
     test.record(&[
         staged[0].kept(not_delivered(true)),

@@ -15,15 +15,6 @@ fn log(test: &TestLedger) -> Vec<Delivery> {
     log
 }
 
-/// Tells the database that a message is about to be handed over.
-fn announce(test: &TestLedger, staged: Vec<Staged>, target: &str) -> Vec<Staged> {
-    let announced = test
-        .ledger
-        .custody()
-        .announce(&[], staged, target, &Location::default());
-    announced.expect("it can be written")
-}
-
 fn recall(test: &TestLedger) -> Vec<Staged> {
     test.ledger.custody().staged().expect("it can be read")
 }
@@ -31,25 +22,25 @@ fn recall(test: &TestLedger) -> Vec<Staged> {
 #[test]
 fn the_log_names_the_target_that_took_a_message() {
     let test = TestLedger::new();
-    let refused = announce(&test, test.stage(&[("a", 0)]), "procmail");
+    let refused = test.announce(test.stage(&[("a", 0)]), "procmail");
     test.record(&[refused[0].kept(not_delivered(false))]);
 
-    let taken = announce(&test, recall(&test), "maildrop");
+    let taken = test.announce(recall(&test), "maildrop");
     test.record(&taken.into_iter().map(delivered).collect::<Vec<_>>());
 
     let [delivery] = &log(&test)[..] else {
         panic!("one message was delivered");
     };
-    assert_eq!(delivery.program.as_deref(), Some("maildrop"));
+    assert_eq!(delivery.takers[0].name, "maildrop");
     assert!(!delivery.was_repeated);
 }
 
 #[test]
 fn a_message_that_a_target_may_have_twice_is_marked() {
     let test = TestLedger::new();
-    announce(&test, test.stage(&[("a", 0)]), "procmail");
+    test.announce(test.stage(&[("a", 0)]), "procmail");
 
-    let again = announce(&test, recall(&test), "procmail");
+    let again = test.announce(recall(&test), "procmail");
     test.record(&again.into_iter().map(delivered).collect::<Vec<_>>());
 
     assert!(log(&test)[0].was_repeated);
@@ -58,21 +49,21 @@ fn a_message_that_a_target_may_have_twice_is_marked() {
 #[test]
 fn a_message_that_the_former_target_may_have_is_marked() {
     let test = TestLedger::new();
-    announce(&test, test.stage(&[("a", 0)]), "procmail");
+    test.announce(test.stage(&[("a", 0)]), "procmail");
 
-    let again = announce(&test, recall(&test), "maildrop");
+    let again = test.announce(recall(&test), "maildrop");
     test.record(&again.into_iter().map(delivered).collect::<Vec<_>>());
 
     let log = log(&test);
     assert_eq!(log.len(), 1);
-    assert_eq!(log[0].program.as_deref(), Some("maildrop"));
+    assert_eq!(log[0].takers[0].name, "maildrop");
     assert!(log[0].was_repeated);
 }
 
 #[test]
 fn nothing_is_left_of_the_hand_over_of_a_lost_message() {
     let test = TestLedger::new();
-    let staged = announce(&test, test.stage(&[("a", 0)]), "procmail");
+    let staged = test.announce(test.stage(&[("a", 0)]), "procmail");
     test.record(&[staged[0].lost()]);
 
     test.stage(&[("a", 0)]);
@@ -85,7 +76,7 @@ fn a_message_that_a_search_took_for_an_equal_one_is_handed_over_again() {
     let test = TestLedger::new();
     let equal = ["sought", "stored"].map(|id| durable(id, 0, "equal"));
     let staged = test.ledger.custody().stage(equal.into(), &place(), &[]);
-    let announced = announce(&test, staged.expect("they are new"), "imap");
+    let announced = test.announce(staged.expect("they are new").0, "imap");
     let [sought, stored] = <[Staged; 2]>::try_from(announced).expect("there are two");
     let location = Location("1/2".to_owned());
     let claim = || test.ledger.custody().claim(sought.outcome_key(), &location);

@@ -27,7 +27,7 @@ use crate::mail::custody::{
     Delivered, Durable, NotDelivered, Outcome, Receipt, Staged, StoredMessage, TargetPlace,
 };
 use crate::mail::deletable::{Deletable, Recorded};
-use crate::mail::handover::Location;
+use crate::mail::handover::{Location, TargetKey};
 use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
@@ -65,7 +65,20 @@ impl TestLedger {
             .map(|(id, copy)| durable(id, *copy, id))
             .collect();
         let staged = self.ledger.custody().stage(durable, &place(), &[]);
-        staged.expect("no other message has these keys")
+        staged.expect("no other message has these keys").0
+    }
+
+    /// Returns the key of a target.
+    fn target(&self, name: &str) -> TargetKey {
+        let keys = self.ledger.custody().target_keys(&[name]);
+        keys.expect("it can be written")[0]
+    }
+
+    /// Tells the database that messages are about to be handed to a target.
+    fn announce(&self, staged: Vec<Staged>, target: &str) -> Vec<Staged> {
+        let (custody, target) = (self.ledger.custody(), self.target(target));
+        let announced = custody.announce(&[], staged, target, &Location::default());
+        announced.expect("it can be written").0
     }
 
     /// Takes messages through steps 3 to 6 of the custody order.

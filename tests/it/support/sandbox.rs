@@ -88,6 +88,7 @@ impl Sandbox {
                 "UPDATE seen SET delivered = delivered - {seconds}, next_try = next_try - {seconds},
                      vanished = vanished - {seconds}, gone = gone - {seconds};
                  UPDATE failure SET next_try = next_try - {seconds};
+                 UPDATE handover SET next_try = next_try - {seconds};
                  UPDATE account_notice SET said = said - {seconds};
                  UPDATE account SET logged_in = logged_in - {seconds}, visited = visited - {seconds}"
             ))

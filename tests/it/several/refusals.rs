@@ -1,0 +1,71 @@
+//! Targets that take nothing, or not everything.
+
+use std::fs;
+
+use super::Several;
+use crate::support::mail::{TestMessage, notes, ordinary};
+
+#[test]
+fn each_target_gets_each_message_once() {
+    let messages = ordinary(1, 5);
+    let several = Several::new(messages.clone());
+    several.sandbox.fetch().succeeds().is_silent();
+    several.is_complete(&messages);
+    let log = several.sandbox.mailpull(["log"]).run();
+    let address = several.lmtp.address();
+    let mbox = several.mbox().path().display().to_string();
+    let maildir = several.maildir().path().display().to_string();
+    log.succeeds()
+        .stdout_has(&format!(" to mbox {mbox}, as "))
+        .stdout_has(&format!("; LMTP {address}"))
+        .stdout_has(&format!("; {maildir}, deleted from the server "))
+        .never_says("possibly");
+    assert_eq!(log.stdout_text().lines().count(), 5);
+}
+
+#[test]
+fn a_target_that_is_down_holds_up_no_other() {
+    let messages = notes(["a", "b"]);
+    let several = Several::new(messages.clone());
+    // In the place of the Maildir is a file.
+    several.sandbox.write("home/copies", "no folder");
+
+    let outcome = several.sandbox.fetch();
+
+    outcome
+        .fails_with(73)
+        .complains_in_lines(1)
+        .stderr_has("cannot create ")
+        .stderr_has("/home/copies")
+        .stderr_has("messages that wait: 2");
+    let stored: Vec<_> = messages.iter().map(TestMessage::stored).collect();
+    assert_eq!(several.mbox().messages(), stored);
+    assert_eq!(several.lmtp.messages(), stored);
+    assert_eq!((several.spooled(), several.pop3.count()), (2, 2));
+
+    fs::remove_file(several.sandbox.home().join("copies")).expect("the home is ours");
+    several.sandbox.fetch().succeeds().is_silent();
+    // What a run has found in the spool is deleted from the server by the next one.
+    several.sandbox.fetch().succeeds().is_silent();
+    several.is_complete(&messages);
+}
+
+#[test]
+fn what_one_target_refuses_is_not_repeated_at_the_others() {
+    let messages = notes(["a", "b"]);
+    let several = Several::new(messages.clone());
+    several.sandbox.write("home/mbox", "no mbox\n");
+
+    for run in 1..=2 {
+        let outcome = several.sandbox.fetch();
+        outcome.fails_with(78).stderr_has("is not an mbox");
+        let taken = [several.lmtp.messages(), several.maildir().messages()];
+        assert_eq!(taken.map(|taken| taken.len()), [2, 2], "run {run}");
+        assert_eq!((several.spooled(), several.pop3.count()), (2, 2));
+    }
+
+    several.sandbox.write("home/mbox", "");
+    several.sandbox.fetch().succeeds().is_silent();
+    several.sandbox.fetch().succeeds().is_silent();
+    several.is_complete(&messages);
+}
