@@ -24,9 +24,9 @@ const DESCRIPTORS: u64 = 2 * 512 + 64;
 
 /// The time after which an account that is still at work gives its worker's place to an account
 /// that waits.
-const SLOW_ACCOUNT: Duration = Duration::from_secs(2 * 60);
+pub(super) const SLOW_ACCOUNT: Duration = Duration::from_secs(2 * 60);
 /// The most accounts that are at work beside the workers' places because they are slow.
-const SLOW_ACCOUNTS: usize = 64;
+pub(super) const SLOW_ACCOUNTS: usize = 64;
 /// The fewest open files for each account with which more accounts are at work.
 const FEW_DESCRIPTORS: u64 = 32;
 /// The interval at which slow accounts are looked for.
@@ -68,11 +68,6 @@ impl<'a> Workers<'a> {
             slow_after: SLOW_ACCOUNT,
             descriptors: (allowed / places as u64).min(DESCRIPTORS),
         }
-    }
-
-    /// Returns the number of workers.
-    pub(super) fn jobs(&self) -> usize {
-        self.jobs
     }
 
     /// Returns the number of files that may be open for each account.
@@ -121,6 +116,15 @@ impl<'a> Workers<'a> {
         });
         done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns how many accounts `mailpull watch` visits at the same time, and how many files may be open for
+/// each. The configuration may get more accounts later.
+pub(super) fn places_of_watch(jobs: Option<NonZeroUsize>) -> (usize, u64) {
+    let jobs = jobs.map_or(JOBS, NonZeroUsize::get);
+    let places = (jobs + SLOW_ACCOUNTS) as u64;
+    let allowed = raise_descriptors(places * DESCRIPTORS);
+    (jobs, (allowed / places).min(DESCRIPTORS))
 }
 
 /// Raises the process's limit on open files to `wanted` as far as that is allowed. Returns the limit.

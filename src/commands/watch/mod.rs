@@ -17,7 +17,7 @@ use super::credentials::Passwords;
 use super::fetch::{self, VisitOptions, VisitParts};
 use super::metrics_file::MetricsFile;
 use super::parse_shard;
-use super::workers::Workers;
+use super::workers::places_of_watch;
 use crate::cli;
 use crate::config::{self, Account, LogPlace, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
@@ -93,8 +93,7 @@ impl<'a> AccountWatch<'a> {
             log,
         } = select(arguments, context)?;
         let accounts = longest_unfetched_first(accounts, folder)?;
-        let workers = Workers::new(&accounts, arguments.jobs);
-        let (jobs, descriptors) = (workers.jobs(), workers.descriptors());
+        let (jobs, descriptors) = places_of_watch(arguments.jobs);
         let cannot = |error: io::Error| {
             let what = format!("cannot prepare for signals: {error}");
             Failure::new(what, Exit::LocalIo)
@@ -251,8 +250,7 @@ impl<'a> AccountWatch<'a> {
     /// Waits until something may be due.
     fn wait(&self, longest: Duration) -> Result<(), WaitError> {
         let now = Instant::now();
-        // A visit that is due and cannot begin waits for the end of another one.
-        let due = self.schedule.next_due().filter(|due| *due > now);
+        let due = self.schedule.next_change(now);
         let writing = match self.metrics {
             MetricsState::Old { write_at } => Some(write_at),
             MetricsState::Current => None,

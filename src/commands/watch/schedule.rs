@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::commands::workers::{SLOW_ACCOUNT, SLOW_ACCOUNTS};
 use crate::config::Account;
 
 /// The interval of an account that has none of its own.
@@ -70,7 +71,11 @@ impl Schedule {
 
     /// Begins the visit that is due the longest, if a place is free and its host allows one more.
     pub(super) fn begin(&mut self, now: Instant) -> Option<Arc<Account>> {
-        if self.at_work() >= self.places {
+        let slow = self
+            .begun()
+            .filter(|begun| *begun + SLOW_ACCOUNT <= now)
+            .count();
+        if self.at_work() >= self.places + slow.min(SLOW_ACCOUNTS) {
             return None;
         }
         let may_begin =
@@ -110,18 +115,23 @@ impl Schedule {
         }
     }
 
-    /// Returns the time at which the next visit is due, if no visit has to end first.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    /// Returns the next time at which a visit may begin although none has ended: one becomes due, or one that
+    /// is slow gives its place to another.
+    pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
         let waiting = self.entries.iter().filter(|entry| entry.begun.is_none());
-        waiting.map(|entry| entry.due).min()
+        let due = waiting.map(|entry| entry.due);
+        let slow = self.begun().map(|begun| begun + SLOW_ACCOUNT);
+        due.chain(slow).filter(|time| *time > now).min()
     }
 
     /// Returns the number of visits that are taking place.
     pub(super) fn at_work(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| entry.begun.is_some())
-            .count()
+        self.begun().count()
+    }
+
+    /// Returns when each of the visits that are taking place began.
+    fn begun(&self) -> impl Iterator<Item = Instant> {
+        self.entries.iter().filter_map(|entry| entry.begun)
     }
 
     /// Returns the number of accounts.
@@ -198,15 +208,14 @@ mod tests {
             "both are at work"
         );
         end(&mut schedule, Jitter(0));
-        assert_eq!(schedule.next_due(), Some(now + INTERVAL - INTERVAL / 10));
+        let earliest = now + INTERVAL - INTERVAL / 10;
+        assert_eq!(schedule.next_change(now), Some(earliest));
 
         assert_eq!(begun(&mut schedule, now + 4 * MINUTE), [""; 0]);
         assert_eq!(begun(&mut schedule, now + 5 * MINUTE), ["a", "b"]);
         end(&mut schedule, LATEST);
-        assert_eq!(
-            schedule.next_due(),
-            Some(now + 2 * INTERVAL + INTERVAL / 10)
-        );
+        let latest = now + 2 * INTERVAL + INTERVAL / 10;
+        assert_eq!(schedule.next_change(now), Some(latest));
     }
 
     #[test]
@@ -229,6 +238,17 @@ mod tests {
             end(&mut schedule, LATEST);
         }
         assert_eq!(order, ["a", "b", "a", "b", "a", "b"]);
+    }
+
+    #[test]
+    fn a_slow_account_gives_its_place_to_another() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(accounts(&["pops://a@h", "pops://b@h"]), 1, now);
+        assert_eq!(begun(&mut schedule, now), ["a"]);
+        assert_eq!(begun(&mut schedule, now + MINUTE), [""; 0]);
+        assert_eq!(schedule.next_change(now), Some(now + 2 * MINUTE));
+
+        assert_eq!(begun(&mut schedule, now + 2 * MINUTE), ["b"]);
     }
 
     #[test]
