@@ -45,6 +45,14 @@ pub(crate) enum Error {
     /// The server refused the session, also when no other account of this host was at work.
     #[error("{0}")]
     TurnedAway(Box<Self>),
+    /// The server says nothing, where it should greet without TLS.
+    #[error("connecting to {endpoint}: {source}")]
+    Silent {
+        /// The server.
+        endpoint: net::Endpoint,
+        /// The reason.
+        source: pop3::Error,
+    },
     /// The server does not begin TLS.
     #[error("asking {endpoint} for TLS: {source}; nothing secret was sent")]
     StartTls {
@@ -75,12 +83,25 @@ impl Error {
             return net::Error::Tls(tls::Error::Refused {
                 name: endpoint.host().to_owned(),
                 why: alert.to_string(),
+                minimum: tls::Version::default(),
             })
             .into();
         }
         Self::Session {
             endpoint: endpoint.clone(),
             source,
+        }
+    }
+
+    /// Returns the error for a session that failed at a greeting without TLS. A server that waits for TLS
+    /// says nothing.
+    pub(super) fn at_clear_greeting(endpoint: &net::Endpoint, source: pop3::Error) -> Self {
+        match source.is_timeout() {
+            true => Self::Silent {
+                endpoint: endpoint.clone(),
+                source,
+            },
+            false => Self::in_session(endpoint, source),
         }
     }
 
@@ -130,6 +151,9 @@ impl Error {
                         .to_owned(),
                 )
             }),
+            Self::Silent { .. } => Some(
+                "If the server begins with TLS, as on port 995, set security = \"tls\"".to_owned(),
+            ),
             Self::StartTls { .. } => {
                 Some("If the server offers TLS on port 995, set security = \"tls\"".to_owned())
             }
@@ -146,7 +170,7 @@ impl Error {
             Self::NoMechanism { .. } => Exit::Unavailable,
             Self::TurnedAway(error) => error.exit(),
             Self::Net(source) => source.exit(),
-            Self::Session { source, .. } => source.exit(),
+            Self::Session { source, .. } | Self::Silent { source, .. } => source.exit(),
             // A refusal to encrypt may be an attack, so it is never reported as temporary.
             Self::StartTls { source, .. } => match source {
                 pop3::Error::Refused { .. } => Exit::Protocol,

@@ -4,7 +4,7 @@
 use crate::net::{self, Stream, tls};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
-use crate::pop3::{Authorization, SessionHints, Transaction};
+use crate::pop3::{self, Authorization, SessionHints, Transaction};
 use crate::text::ServerText;
 use crate::trace::Trace;
 
@@ -128,7 +128,12 @@ impl Dialer<'_> {
                 net::require_own_listener(&socket, &options.net.endpoint, FOREIGN_LISTENER)?;
             }
             return Ok(GreetedSession {
-                session: self.greet(Stream::Plain(socket), hints, (self.trace)())?,
+                session: self.greet(
+                    Stream::Plain(socket),
+                    hints,
+                    (self.trace)(),
+                    Error::at_clear_greeting,
+                )?,
                 end_point: None,
             });
         }
@@ -139,14 +144,20 @@ impl Dialer<'_> {
         let (socket, trace) = self.reach(hints, (self.trace)(), self.watcher)?;
         let stream = connector
             .connect(socket, options.net.connect_timeout)
-            .map_err(|error| self.with_certificate(error, &connector, hints))?;
+            .map_err(|error| match options.security {
+                Security::StartTls if error.is_not_tls() => Error::StartTls {
+                    endpoint: options.net.endpoint.clone(),
+                    source: pop3::Error::InClear,
+                },
+                _ => self.with_certificate(error, &connector, hints),
+            })?;
         (self.watcher)(DialStep::Encrypted(&stream));
         let end_point = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
         let session = if options.security == Security::StartTls {
             Authorization::resume(stream, hints, trace)
         } else {
-            self.greet(stream, hints, trace)?
+            self.greet(stream, hints, trace, Error::in_session)?
         };
         Ok(GreetedSession { session, end_point })
     }
@@ -161,9 +172,10 @@ impl Dialer<'_> {
         stream: Stream,
         hints: &SessionHints,
         trace: Option<Trace>,
+        error: impl Fn(&net::Endpoint, pop3::Error) -> Error,
     ) -> Result<Authorization<Stream>, Error> {
         let session = Authorization::open(stream, hints, trace)
-            .map_err(|source| Error::in_session(&self.options.net.endpoint, source))?;
+            .map_err(|source| error(&self.options.net.endpoint, source))?;
         session
             .greeting()
             .inspect(|said| (self.watcher)(DialStep::Greeted(said)));
@@ -185,7 +197,7 @@ impl Dialer<'_> {
             return Ok((socket, trace));
         }
         let session = Authorization::open(socket, hints, trace)
-            .map_err(|source| Error::in_session(endpoint, source))?;
+            .map_err(|source| Error::at_clear_greeting(endpoint, source))?;
         session
             .greeting()
             .inspect(|said| watcher(DialStep::Greeted(said)));

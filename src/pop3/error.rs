@@ -55,6 +55,11 @@ pub enum Error {
         /// The problem.
         why: String,
     },
+    /// The server agreed to STLS, and what came then is no TLS.
+    #[error(
+        "the server agreed to TLS, and then it, or somebody between, went on without encryption"
+    )]
+    InClear,
     /// Octets without encryption came after the answer to STLS: an attacker may be injecting
     /// replies (CVE-2021-22947).
     #[error("the server sent more than its answer to STLS: somebody may be injecting replies")]

@@ -314,7 +314,8 @@ fn a_server_that_never_greets_times_out() {
         .fetch()
         .fails_with(75)
         .complains_in_lines(1)
-        .stderr_has("waiting for the greeting: timed out");
+        .stderr_has("waiting for the greeting: timed out")
+        .stderr_has("set security = \"tls\"");
 
     server.finish();
 }

@@ -83,6 +83,7 @@ mod support;
 mod terminal;
 mod tls;
 mod tls_client;
+mod tls_reasons;
 mod tls_system;
 mod tls_trust;
 mod transfer;

@@ -100,7 +100,7 @@ fn a_tls_version_below_tls_min_is_refused() {
         .fetch()
         .fails_with(76)
         .complains_in_lines(1)
-        .stderr_has(". Check tls-min: the server has no version of TLS that it allows\n");
+        .stderr_has(". Set tls-min = \"1.2\"\n");
 
     server.finish();
 }

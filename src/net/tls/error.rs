@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::Version;
 use super::certificate::{Certificate, Time};
 use super::pin::Pin;
+use super::reasons;
 use crate::exit::Exit;
 use crate::os::secret_file::Exposed;
 use crate::os::signals::is_interrupt;
@@ -43,12 +45,14 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// The server refuses the handshake, or has no version or cipher suite that mailpull allows.
-    #[error("the TLS handshake with {name} failed: {why}")]
+    #[error("the TLS handshake with {name} failed: {}", explained(why, *minimum))]
     Refused {
         /// The server.
         name: String,
         /// The TLS library's reason.
         why: String,
+        /// The oldest version that was allowed.
+        minimum: Version,
     },
     /// The server did not prove its name. Nothing was sent to it.
     #[error(transparent)]
@@ -61,7 +65,9 @@ impl Error {
         match self {
             Self::Exposed(source) => source.hint(),
             Self::Identity { hint, .. } => hint.map(str::to_owned),
-            Self::Refused { why, .. } => refusal_hint(why).map(str::to_owned),
+            Self::Refused { why, minimum, .. } => {
+                reasons::explain(why, *minimum).map(|explained| explained.hint.to_owned())
+            }
             Self::Untrusted(source) => Some(source.hint()),
             Self::CaFile { .. } | Self::Io { .. } => None,
         }
@@ -76,9 +82,22 @@ impl Error {
         }
     }
 
+    /// Returns true if the server does not speak TLS.
+    pub(crate) fn is_not_tls(&self) -> bool {
+        matches!(self, Self::Refused { why, .. } if reasons::is_not_tls(why))
+    }
+
     /// Returns true if a signal caused it.
     pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
+    }
+}
+
+/// Returns a reason of the TLS library in our words, with its own in brackets.
+fn explained(why: &str, minimum: Version) -> String {
+    match reasons::explain(why, minimum).and_then(|explained| explained.sentence) {
+        Some(sentence) => format!("{sentence} ({why})"),
+        None => why.to_owned(),
     }
 }
 
@@ -163,31 +182,6 @@ impl CertificateFault {
             }
             _ => Self::Other(verification.to_owned()),
         }
-    }
-}
-
-const CHECK_CLIENT_CERTIFICATE: &str =
-    "Check tls-client-cert: the server refuses this certificate, or requires one";
-
-/// Returns what may help if the TLS library gave up for this reason.
-fn refusal_hint(why: &str) -> Option<&'static str> {
-    match why {
-        why if why.contains("wrong version number") || why.contains("packet length") => {
-            Some("If the server begins without TLS, set security = \"starttls\"")
-        }
-        why if why.contains("protocol version") || why.contains("unsupported protocol") => {
-            Some("Check tls-min: the server has no version of TLS that it allows")
-        }
-        why if why.contains("alert") && why.contains("unknown ca") => {
-            Some(CHECK_CLIENT_CERTIFICATE)
-        }
-        why if why.contains("alert") && why.contains("certificate") => {
-            Some(CHECK_CLIENT_CERTIFICATE)
-        }
-        why if why.contains("handshake failure") => {
-            Some("Check tls-client-cert: the server may require a certificate")
-        }
-        _ => None,
     }
 }
 
@@ -310,23 +304,6 @@ mod tests {
                 CertificateFault::Issuer(text.into())
             );
         }
-    }
-
-    #[test]
-    fn a_refused_handshake_has_a_hint_about_the_right_key() {
-        for (why, key) in [
-            ("wrong version number", "security"),
-            ("packet length too long", "security"),
-            ("tlsv1 alert protocol version", "tls-min"),
-            ("unsupported protocol", "tls-min"),
-            ("tlsv1 alert unknown ca", "tls-client-cert"),
-            ("tlsv13 alert certificate required", "tls-client-cert"),
-            ("sslv3 alert handshake failure", "tls-client-cert"),
-        ] {
-            let hint = refusal_hint(why).expect(why);
-            assert!(hint.contains(key), "{why}: {hint}");
-        }
-        assert_eq!(refusal_hint("unexpected message"), None);
     }
 
     #[test]

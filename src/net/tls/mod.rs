@@ -19,6 +19,7 @@ mod error;
 mod hello;
 mod identity;
 mod pin;
+mod reasons;
 mod records;
 
 pub(crate) use certificate::{Certificate, Time};
@@ -274,6 +275,7 @@ impl Connector {
             None => Error::Refused {
                 name,
                 why: reason(&text).to_owned(),
+                minimum: self.options.minimum,
             },
         }
     }
@@ -320,6 +322,7 @@ fn built(builder: &TlsConnectorBuilder) -> Result<TlsConnector, Error> {
     builder.build().map_err(|error| Error::Refused {
         name: "the TLS library".into(),
         why: error.to_string(),
+        minimum: Version::default(),
     })
 }
 
