@@ -195,3 +195,86 @@ impl Surroundings<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Overrides, Selector};
+
+    const ACCOUNT: &str = "\n[accounts.w]\nserver = 'h'\nuser = 'me'\ndeliver = ";
+
+    /// Returns the destinations of an account beside these sections, or the mistake.
+    fn deliver(targets: &str, names: &str) -> Result<Vec<String>, String> {
+        let text = format!("{targets}{ACCOUNT}{names}\n");
+        let home = Some("/home/me".into());
+        let config = Config::parse(text.as_bytes(), "f", home).map_err(|it| it.to_string())?;
+        let selected = config.select(&Selector::default(), &Overrides::default());
+        let selection = selected.map_err(|error| error.to_string())?;
+        let account = &selection.accounts[0];
+        Ok(account.destinations().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn each_kind_of_target_has_its_keys() {
+        for (keys, destination) in [
+            ("kind = 'maildir'\npath = '~/m'", "/home/me/m"),
+            ("kind = 'mbox'\npath = '/m'\nmbox-lock = 'fcntl'", "mbox /m"),
+            ("kind = 'lmtp'\nserver = '/s'\nrecipient = 'you'", "LMTP /s"),
+            (
+                "kind = 'lmtp'\nserver = 'h:24'\nrecipient = 'you'",
+                "LMTP h:24",
+            ),
+            (
+                "kind = 'imap'\nserver = 'i'\nuser = 'u'",
+                "IMAP i INBOX (u)",
+            ),
+        ] {
+            let targets = format!("[targets.t]\n{keys}");
+            let expected = Ok(vec![destination.to_owned()]);
+            assert_eq!(deliver(&targets, "'t'"), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_incomplete_or_overfull_is_refused() {
+        for (keys, mistake) in [
+            ("path = '/m'", "f:1: there is no \"kind\""),
+            ("kind = 'mbox'", "f:1: there is no \"path\""),
+            (
+                "kind = 'lmtp'\nserver = '/s'",
+                "f:3: there is no \"recipient\", which lmtp needs",
+            ),
+            (
+                "kind = 'maildir'\npath = '/m'\nserver = 'h'",
+                "f:4: \"server\" means nothing for a target of this kind",
+            ),
+            (
+                "kind = 'smtp'",
+                "f:2: \"kind\" must be \"imap\", \"lmtp\", \"maildir\" or \"mbox\", not \"smtp\"",
+            ),
+        ] {
+            let targets = format!("[targets.t]\n{keys}");
+            let expected = Err(mistake.to_owned());
+            assert_eq!(deliver(&targets, "'t'"), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn several_targets_are_different_ones() {
+        let targets = "[targets.a]\nkind = 'mbox'\npath = '/a'\n[targets.b]\nkind = 'mbox'\npath = '/b'\n\
+                       [targets.c]\nkind = 'mbox'\npath = '/a'";
+        let both = Ok(vec!["mbox /b".to_owned(), "mbox /a".to_owned()]);
+        assert_eq!(deliver(targets, "['b', 'a']"), both);
+        for (names, mistake) in [
+            ("['a', 'a']", "\"deliver\" names \"a\" twice"),
+            ("['a', 'c']", "\"deliver\" names mbox /a twice"),
+            ("[]", "\"deliver\" names no target"),
+            (
+                "['d']",
+                "\"deliver\" names \"d\", and there is no such target",
+            ),
+        ] {
+            let found = deliver(targets, names).expect_err(names);
+            assert_eq!(found, format!("f:13: {mistake}"), "{names}");
+        }
+    }
+}

@@ -40,10 +40,18 @@ enum Answer {
 
 impl FarTarget {
     fn new(account: &TestAccount, answer: Answer) -> Self {
-        let maildir = account.maildir();
+        Self::named(account, answer, "far")
+    }
+
+    /// A target that delivers to a Maildir of this name.
+    fn named(account: &TestAccount, answer: Answer, name: &str) -> Self {
+        let maildir = match name {
+            "far" => account.maildir(),
+            name => account.maildir_at(name),
+        };
         // As if messages waited in a spool.
         let place = TargetPlace {
-            program: Some("far".to_owned()),
+            program: Some(name.to_owned()),
             ..Target::place(&maildir).clone()
         };
         Self {

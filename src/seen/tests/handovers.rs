@@ -98,3 +98,101 @@ fn a_message_that_a_search_took_for_an_equal_one_is_handed_over_again() {
     let in_doubt: Vec<_> = in_doubt.map(|staged| &staged.stored().identity).collect();
     assert_eq!(in_doubt, [&identity("sought", 0)]);
 }
+
+/// Lets each target take the messages that wait for it.
+fn take(test: &TestLedger, target: &str) -> usize {
+    let staged = test.ledger.custody().staged_for(test.target(target));
+    let taken = test.announce(staged.expect("it can be read"), target);
+    let outcomes: Vec<_> = taken.into_iter().map(delivered).collect();
+    test.record(&outcomes);
+    outcomes.len()
+}
+
+/// Sets the targets of the account.
+fn set_targets(test: &TestLedger, names: &[&str]) {
+    let targets: Vec<_> = names.iter().map(|name| test.target(name)).collect();
+    let set = test.ledger.custody().set_targets(&targets);
+    set.expect("it can be written");
+}
+
+/// Stages a message in the spool.
+fn spool(test: &TestLedger, id: &str) {
+    let place = TargetPlace {
+        program: Some("spool".to_owned()),
+        ..place()
+    };
+    let custody = test.ledger.custody();
+    let staged = custody.stage(vec![durable(id, 0, id)], &place, &[]);
+    staged.expect("no other message has this key");
+}
+
+fn state(test: &TestLedger) -> &'static str {
+    test.states()[0].2
+}
+
+#[test]
+fn a_message_is_delivered_when_the_last_target_has_taken_it() {
+    let test = TestLedger::new();
+    set_targets(&test, &["one", "two"]);
+    spool(&test, "a");
+    assert_eq!((take(&test, "one"), state(&test)), (1, "staged"));
+    assert_eq!((take(&test, "one"), state(&test)), (0, "staged"));
+    assert_eq!((take(&test, "two"), state(&test)), (1, "delivered"));
+    let log = log(&test);
+    let names: Vec<_> = log[0].takers.iter().map(|taker| &*taker.name).collect();
+    assert_eq!((log.len(), names), (1, vec!["one", "two"]));
+}
+
+#[test]
+fn a_message_waits_for_no_target_that_was_removed() {
+    let test = TestLedger::new();
+    set_targets(&test, &["one", "two"]);
+    spool(&test, "a");
+    take(&test, "one");
+    set_targets(&test, &["one"]);
+    assert_eq!(state(&test), "delivered");
+}
+
+#[test]
+fn a_message_that_no_target_has_is_not_delivered_by_a_removal() {
+    let test = TestLedger::new();
+    set_targets(&test, &["one", "two"]);
+    spool(&test, "a");
+    set_targets(&test, &["two"]);
+    assert_eq!(state(&test), "staged");
+}
+
+#[test]
+fn a_refusal_of_one_target_postpones_nothing_at_another() {
+    let test = TestLedger::new();
+    set_targets(&test, &["one", "two"]);
+    spool(&test, "a");
+    for _ in 0..5 {
+        let staged = test.ledger.custody().staged_for(test.target("one"));
+        let refused = test.announce(staged.expect("it can be read"), "one");
+        test.record(&[refused[0].kept(not_delivered(false))]);
+    }
+    let history = |target: &str| {
+        let staged = test.ledger.custody().staged_for(test.target(target));
+        *staged.expect("it can be read")[0].history()
+    };
+    assert_eq!((history("one").failures, history("two").failures), (5, 0));
+    assert!(history("one").next_try > Moment::now());
+    assert!(history("two").next_try <= Moment::now());
+}
+
+#[test]
+fn a_target_gets_no_message_again_whose_file_was_lost() {
+    let test = TestLedger::new();
+    set_targets(&test, &["one", "two"]);
+    spool(&test, "a");
+    take(&test, "one");
+    let staged = test.ledger.custody().staged_for(test.target("two"));
+    let announced = test.announce(staged.expect("it can be read"), "two");
+    test.record(&[announced[0].lost()]);
+    assert!(test.states().is_empty());
+
+    spool(&test, "a");
+    assert_eq!((take(&test, "one"), state(&test)), (0, "staged"));
+    assert_eq!((take(&test, "two"), state(&test)), (1, "delivered"));
+}

@@ -1,10 +1,10 @@
-//! Kills in runs that deliver to several targets. Each message is there once in the end, in each of them. Only the
+//! Kills and failing system calls in runs that deliver to several targets. Each message is there once in the end, in each of them. Only the
 //! mail server may get one twice, which the log shows.
 
 use super::Several;
 use crate::support::cost::Cost;
 use crate::support::mail::ordinary;
-use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, hit, points, sample};
 use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
@@ -28,12 +28,16 @@ fn prepared() -> Several {
     several
 }
 
-fn try_at(sweep: &mut Sweep, point: &Point) {
+fn try_at(sweep: &mut Sweep, point: &Point, fault: Injection) {
     let several = prepared();
     let messages = ordinary(1, MESSAGES);
     let sandbox = &several.sandbox;
-    let killed = faulty(sandbox, ["fetch"], point, Injection::Kill).run();
-    sweep.count_run(point, !killed.status.success());
+    let outcome = faulty(sandbox, ["fetch"], point, fault).run();
+    let is_hit = match fault {
+        Injection::Kill => !outcome.status.success(),
+        Injection::Error(_) => hit(sandbox).is_some(),
+    };
+    sweep.count_run(point, is_hit);
     sandbox.wait_for_all_processes();
     for _ in 0..2 {
         sandbox.fetch().succeeds().is_silent();
@@ -66,7 +70,21 @@ fn a_kill_with_several_targets_loses_and_repeats_nothing() {
     let mut sweep = Sweep::new("kill, several targets");
     let all = points(&prepared().sandbox, &["fetch"], Threads::Any, &CALLS);
     for point in sample(&all, 3) {
-        try_at(&mut sweep, &point);
+        try_at(&mut sweep, &point, Injection::Kill);
+    }
+    sweep.finish();
+}
+
+#[test]
+fn a_failing_call_with_several_targets_loses_and_repeats_nothing() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let mut sweep = Sweep::new("error, several targets");
+    let all = points(&prepared().sandbox, &["fetch"], Threads::Any, &CALLS);
+    let errors = ["EIO", "ENOSPC", "EMFILE"].into_iter().cycle();
+    for (point, error) in sample(&all, 2).iter().zip(errors) {
+        try_at(&mut sweep, point, Injection::Error(error));
     }
     sweep.finish();
 }

@@ -5,6 +5,7 @@ mod kills;
 mod refusals;
 
 use std::fs;
+use std::net::SocketAddr;
 
 use crate::support::lmtp_server::LmtpServer;
 use crate::support::mail::TestMessage;
@@ -18,14 +19,18 @@ struct Several {
     sandbox: Sandbox,
     pop3: ModelServer,
     lmtp: LmtpServer,
+    /// The address at which the mail server is configured.
+    server: SocketAddr,
 }
 
 impl Several {
     fn new(messages: Vec<TestMessage>) -> Self {
+        let lmtp = LmtpServer::start();
         let several = Self {
             sandbox: Sandbox::new(),
             pop3: ModelServer::start(messages),
-            lmtp: LmtpServer::start(),
+            server: lmtp.address(),
+            lmtp,
         };
         several.configure(&["box", "server", "dir"]);
         several
@@ -48,7 +53,7 @@ impl Several {
             "dir" => format!("kind = \"maildir\"\npath = {:?}", self.maildir().path()),
             _ => format!(
                 "kind = \"lmtp\"\nserver = \"{}\"\nrecipient = {USER:?}",
-                self.lmtp.address()
+                self.server
             ),
         };
         format!("[targets.{name}]\n{keys}\n")

@@ -1,6 +1,9 @@
 //! Targets that take nothing, or not everything.
 
 use std::fs;
+use std::net::TcpListener;
+
+use rustix::process::Signal;
 
 use super::Several;
 use crate::support::mail::{TestMessage, notes, ordinary};
@@ -67,5 +70,26 @@ fn what_one_target_refuses_is_not_repeated_at_the_others() {
     several.sandbox.write("home/mbox", "");
     several.sandbox.fetch().succeeds().is_silent();
     several.sandbox.fetch().succeeds().is_silent();
+    several.is_complete(&messages);
+}
+
+#[test]
+fn a_target_that_never_answers_delays_no_other() {
+    let messages = notes(["a", "b"]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = silent.local_addr().expect("it is bound");
+    let mut several = Several::new(messages.clone());
+    several.server = address;
+    several.configure(&["server", "box", "dir"]);
+
+    let running = several.sandbox.mailpull(["fetch"]).start();
+    several.mbox().wait_for(messages.len());
+    running.signal_until_it_ends(Signal::TERM);
+
+    several.server = several.lmtp.address();
+    several.configure(&["server", "box", "dir"]);
+    for _ in 0..2 {
+        several.sandbox.fetch().succeeds().is_silent();
+    }
     several.is_complete(&messages);
 }

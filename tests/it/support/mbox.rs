@@ -2,7 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use memchr::memmem;
+
+use super::DEADLINE;
 use super::sandbox::Sandbox;
 
 /// An mbox file.
@@ -45,6 +50,17 @@ impl MboxView {
             assert_eq!(message.pop(), Some(b'\n'), "an empty line ends a message");
         }
         messages
+    }
+
+    /// Waits until it has this many messages.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, count: usize) {
+        let begun = Instant::now();
+        let begins = |octets: &[u8]| memmem::find_iter(octets, b"From MAILER-DAEMON ").count();
+        while begins(&self.octets()) < count {
+            assert!(begun.elapsed() < DEADLINE, "the messages do not come");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Returns the names of the other files in its folder that begin like its own: the locks.
