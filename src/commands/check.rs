@@ -1,5 +1,6 @@
 //! `mailpull check`: shows how much new mail waits, without downloading it.
 
+use super::brake::Brake;
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
 use super::run_limit::RunLimit;
@@ -78,7 +79,10 @@ impl CheckAccounts<'_> {
             return Ok(0);
         }
         let known = KnownMessages::of(&ledger)?;
-        let mut connect = self.context.connector(account, self.passwords);
+        let brake = Brake::of(&ledger, self.is_named)?;
+        let mut connect = self
+            .context
+            .braked_connector(account, self.passwords, &brake);
         // The limits of a run are left out: `check` shows everything that waits.
         let policy = Policy {
             keep: account.policy.keep,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Context;
+use super::brake::Brake;
 use super::credentials::Passwords;
 use crate::config::Account;
 use crate::dial::{self, DialStep, Dialer, Security};
@@ -38,6 +39,26 @@ impl Context<'_> {
         passwords: &'a Passwords,
         watcher: &'a dyn Fn(DialStep<'_>),
     ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.make_connector(account, passwords, watcher, None)
+    }
+
+    /// Returns a connector that makes no login while a brake holds it back.
+    pub(super) fn braked_connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+        brake: &'a Brake,
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.make_connector(account, passwords, &|_| {}, Some(brake))
+    }
+
+    fn make_connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+        watcher: &'a dyn Fn(DialStep<'_>),
+        brake: Option<&'a Brake>,
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
         self.warn_of_unverified_server(account);
         let mut secret = None;
         move |hints| {
@@ -45,9 +66,20 @@ impl Context<'_> {
                 Some(secret) => secret,
                 not_yet => not_yet.insert(passwords.of(account, self)?),
             };
-            self.log_in(account, secret, |secret| {
-                self.dial(account, secret, watcher, hints)
-            })
+            // A token differs each time: the sign-in is what the server refuses.
+            let marked = match account.sign_in {
+                Some(_) => Secret::unneeded(),
+                None => secret.clone(),
+            };
+            let mut log_in = || {
+                self.log_in(account, secret, |secret| {
+                    self.dial(account, secret, watcher, hints)
+                })
+            };
+            match brake {
+                Some(brake) => brake.log_in(marked.expose(), log_in),
+                None => log_in(),
+            }
         }
     }
 

@@ -133,6 +133,7 @@ impl Context<'_> {
         // If only the port has changed, the listing will show if it is the same mailbox.
         if let Some(former) = ledger.former_place()
             && !ledger.has_another_port()
+            && ledger.notices().is_due(ANOTHER_PLACE)?
         {
             reporter.report(Event::Warning(&format_args!(
                 "this account was {former} until now; if that was another mailbox, give this \
@@ -237,6 +238,9 @@ impl Context<'_> {
         failure.exit
     }
 }
+
+/// The subject of the warning that an account has another server or user than before.
+const ANOTHER_PLACE: &str = "another place";
 
 /// Returns the octets of memory for all listings. The tests of a debug build may ask for less.
 fn listing_memory() -> u64 {

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::brake::Brake;
 use super::credentials::Passwords;
 use super::hooks::Hooks;
+use super::lasting::LastingErrors;
 use super::login_delay::login_delay_left;
 use super::metrics_file::MetricsFile;
 use super::run_limit::RunLimit;
@@ -125,7 +127,9 @@ pub(super) fn visit(account: &Account, parts: VisitParts<'_>, options: VisitOpti
         log,
     } = parts;
     let _turn = context.turns.begin(account.dial.net.endpoint.host());
-    let logging = Logging::new(&*context.reporter, log);
+    let place = format!("{}@{}", account.dial.user, account.dial.net.endpoint);
+    let lasting = LastingErrors::new(&*context.reporter, place);
+    let logging = Logging::new(&lasting, log);
     let problems = LastProblem::new(&logging);
     FetchAccount {
         account,
@@ -134,6 +138,7 @@ pub(super) fn visit(account: &Account, parts: VisitParts<'_>, options: VisitOpti
         context,
         reporter: AccountReporter::new(&problems, &account.name),
         problems: &problems,
+        lasting: &lasting,
         may_note: Cell::new(true),
         options,
     }
@@ -148,6 +153,7 @@ struct FetchAccount<'a> {
     context: &'a Context<'a>,
     reporter: AccountReporter<'a>,
     problems: &'a LastProblem<'a>,
+    lasting: &'a LastingErrors<'a>,
     /// False once nothing more is written to the database, which may be damaged.
     may_note: Cell<bool>,
     options: VisitOptions,
@@ -170,20 +176,15 @@ impl FetchAccount<'_> {
             Ok(Attempt::Skipped) => return Exit::Done,
             Ok(Attempt::Made) => {}
             Err(failure) => {
-                let exit = if failure.was_reported {
-                    self.reporter.report(Event::TransientProblem(&failure));
-                    failure.exit
-                } else {
-                    self.context.report_failure(self.reporter, &failure)
-                };
-                summary.exit = summary.exit.max(exit);
+                summary.exit = summary.exit.max(self.report_end(&failure));
             }
         }
-        if let Some(ledger) = ledger.filter(|_| self.may_note.get() && !self.options.is_dry)
-            && let Some(problem) = self.problems.take()
-        {
+        if let Some(ledger) = ledger.filter(|_| self.may_note.get() && !self.options.is_dry) {
             // What the user is told decides nothing.
-            let _ = ledger.runs().note_problem(&problem);
+            if let Some(problem) = self.problems.take() {
+                let _ = ledger.runs().note_problem(&problem);
+            }
+            let _ = self.note_report(&ledger, summary.exit);
         }
         if !(self.options.is_watch && summary.is_idle()) {
             self.reporter.report(Event::Finished(&summary));
@@ -211,7 +212,10 @@ impl FetchAccount<'_> {
                 .report(Event::Note(&"left out: its interval is not over"));
             return Ok(Attempt::Skipped);
         }
-        if last.failures + 1 < self.account.report_after {
+        self.lasting.read(ledger, last.failures)?;
+        // Who has just configured an account, or another server for it, must hear of a misspelt name at once.
+        let is_known = ledger.runs().has_succeeded()? && ledger.former_place().is_none();
+        if is_known && last.failures + 1 < self.account.report_after {
             self.reporter = self.reporter.quiet_until_persistent();
         }
         if self.options.is_dry {
@@ -269,6 +273,7 @@ impl FetchAccount<'_> {
             descriptors: self.options.descriptors,
             memory: self.context.memory.clone(),
         };
+        let brake = Brake::of(ledger, self.options.is_named)?;
         let poll = Poll {
             options: &options,
             ledger,
@@ -279,8 +284,11 @@ impl FetchAccount<'_> {
             summary: &mut *summary,
             course: Course::default(),
         };
-        let ended = poll.run(self.connect());
+        let ended = poll.run(self.connect(&brake));
         let is_of_database = ended.as_ref().is_err_and(poll::Error::is_of_database);
+        if !is_of_database {
+            brake.record(ledger)?;
+        }
         self.may_note.set(!is_of_database);
         let ended = ended.map_err(Failure::from);
         let exit = ended
@@ -290,8 +298,34 @@ impl FetchAccount<'_> {
         ended.map(|()| Attempt::Made)
     }
 
-    fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {
-        self.context.connector(self.account, self.passwords)
+    fn connect<'b>(
+        &'b self,
+        brake: &'b Brake,
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'b {
+        self.context
+            .braked_connector(self.account, self.passwords, brake)
+    }
+
+    /// Reports what ended the run. Returns the status.
+    fn report_end(&self, failure: &Failure) -> Exit {
+        if failure.was_reported {
+            self.reporter.report(Event::TransientProblem(failure));
+            return failure.exit;
+        }
+        let exit = self.context.report_failure(self.reporter, failure);
+        if exit == failure.exit && !self.reporter.holds_back(exit) {
+            self.lasting.note(failure);
+        }
+        exit
+    }
+
+    /// Notes the error that was reported, or reports once that an error is over.
+    fn note_report(&self, ledger: &Ledger, exit: Exit) -> Result<(), seen::Error> {
+        self.lasting.record(ledger)?;
+        if exit == Exit::Done && self.lasting.end(ledger)? {
+            self.reporter.report(Event::Warning(&"works again"));
+        }
+        Ok(())
     }
 
     fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
@@ -362,7 +396,8 @@ impl FetchAccount<'_> {
             policy.keep = Keep::Always;
         }
         let (last, now) = (ledger.runs().last()?, ledger.clock().now());
-        let mut connect = self.connect();
+        let brake = Brake::of(ledger, self.options.is_named)?;
+        let mut connect = self.connect(&brake);
         let (session, (listing, compared)) = self.context.list(&last, |memory| {
             let mut session = connect(&poll::session_hints(&last))?;
             session.set_memory(memory);

@@ -14,6 +14,7 @@ use crate::report::Event;
 use crate::text::OneLine;
 
 mod account;
+mod brake;
 mod check;
 mod connect;
 mod context;
@@ -23,6 +24,7 @@ mod failure;
 mod fetch;
 mod hooks;
 mod host_turns;
+mod lasting;
 mod log;
 mod login;
 mod login_delay;

@@ -428,8 +428,10 @@ keys! {
     }
     "What is reported" {
         /// A temporary error (status 75) is reported on standard error only when this many runs in
-        /// a row have failed. On a terminal and with `-v` it is reported at once. The status is 75
-        /// from the first failure on.
+        /// a row have failed. It is reported at once if no run of the account was ever good, on a terminal,
+        /// and with `-v`. The status is 75 from the first failure on.
+        ///
+        /// An error that ends one run after the other is reported once a day, and once that it is over.
         "report-after", default "3" => report_after: u64, read values::count;
     }
 }

@@ -15,6 +15,7 @@ pub mod memory;
 pub(crate) mod order;
 pub mod policy;
 pub mod reader;
+pub(crate) mod refusals;
 pub mod same;
 pub mod same_header;
 pub(crate) mod status;

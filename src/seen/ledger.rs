@@ -20,6 +20,7 @@ use super::notices::Notices;
 use super::orders::Orders;
 use super::places::Places;
 use super::recognition::Recognition;
+use super::refusals::RefusedLogins;
 use super::runs::Runs;
 use super::size_checks::SizeChecks;
 use super::suspicions::Suspicions;
@@ -243,6 +244,11 @@ impl Ledger {
     /// Messages whose copy is in doubt.
     pub(crate) fn suspicions(&self) -> Suspicions<'_> {
         Suspicions(self)
+    }
+
+    /// The logins that the server refused.
+    pub(crate) fn refused_logins(&self) -> RefusedLogins<'_> {
+        RefusedLogins(self)
     }
 
     /// The ends of the account's runs.

@@ -324,4 +324,9 @@ FROM failure f;
 DROP TABLE failure;
 ALTER TABLE new_failure RENAME TO failure;
 ",
+    "
+ALTER TABLE account ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0 /* logins that were refused in a row */;
+ALTER TABLE account ADD COLUMN refused_at INTEGER  /* when the last of them was */;
+ALTER TABLE account ADD COLUMN refused_mark BLOB   /* a key, and 16 bits of the digest of key and secret */;
+",
 ];

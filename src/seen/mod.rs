@@ -32,6 +32,7 @@ mod read_only;
 mod recognition;
 pub(crate) mod record;
 mod record_text;
+mod refusals;
 mod runs;
 mod schema;
 mod size_checks;

@@ -52,6 +52,29 @@ impl Notices<'_> {
         let noted = self.0.write(|queries| queries.execute(&DAILY, values))?;
         Ok(noted > 0)
     }
+
+    /// Returns the subjects that were reported within a day.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn lately(self) -> Result<Vec<String>, Error> {
+        let now = Moment::now();
+        let values = params![self.0.key(), now.before(REPORTED_FOR), now];
+        self.0
+            .read(|queries| queries.all(&LATELY, values, |row| row.get(0)))
+    }
+
+    /// Notes that subjects which begin so are over. Returns true if one was reported.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn forget_all(self, beginning: &str) -> Result<bool, Error> {
+        let values = params![self.0.key(), beginning];
+        let forgotten = self
+            .0
+            .write(|queries| queries.execute(&FORGET_ALL, values))?;
+        Ok(forgotten > 0)
+    }
 }
 
 /// The time after which a problem that lasts is reported again.
@@ -68,6 +91,11 @@ statements! {
     IS_SAID = "SELECT 1 FROM account_notice WHERE account = ?1 AND subject = ?2";
 
     FORGET = "DELETE FROM account_notice WHERE account = ?1 AND subject = ?2";
+
+    LATELY = "SELECT subject FROM account_notice WHERE account = ?1 AND said > ?2 AND said <= ?3";
+
+    FORGET_ALL =
+        "DELETE FROM account_notice WHERE account = ?1 AND substr(subject, 1, length(?2)) = ?2";
 
     REMOVE_ACCOUNT_NOTICES = "DELETE FROM main.account_notice WHERE account = ?1";
 }

@@ -206,6 +206,15 @@ impl Runs<'_> {
         })
     }
 
+    /// Returns true if a run of the account was ever good.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn has_succeeded(self) -> Result<bool, Error> {
+        self.0
+            .read(|queries| queries.exists(&HAS_SUCCEEDED, [self.0.key()]))
+    }
+
     /// Records the error that the user was told of.
     ///
     /// # Errors
@@ -304,6 +313,8 @@ statements! {
     TRUST_PIPELINING =
         "UPDATE account SET pipelining_doubt = 0, pipelining_flight = 0, pipelining_breaks = 0
          WHERE id = ?1";
+
+    HAS_SUCCEEDED = "SELECT 1 FROM account WHERE id = ?1 AND last_success IS NOT NULL";
 
     NOTE_PROBLEM = "UPDATE account SET problem = ?2, problem_at = ?3 WHERE id = ?1";
 

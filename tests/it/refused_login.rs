@@ -1,6 +1,8 @@
 //! A refused login: the exit status and the hint after the error.
 
 use crate::login::{EMPTY, base64, greeting};
+use crate::support::mail::ordinary;
+use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
@@ -70,4 +72,28 @@ fn a_refused_token_is_reported_despite_pipelined_commands() {
         .complains_in_lines(1)
         .stderr_has("401");
     server.finish();
+}
+
+#[test]
+fn logins_rest_after_three_refusals_until_the_password_changes() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::with_work(server.address(), "password = 'wrong sesame'");
+    for lines in [1, 0, 1] {
+        sandbox.fetch().fails_with(77).complains_in_lines(lines);
+    }
+    let sessions = server.log().sessions;
+    sandbox.fetch().fails_with(77).is_silent();
+    sandbox.mailpull(["check"]).run().fails_with(77);
+    assert_eq!(server.log().sessions, sessions, "the login rests");
+
+    let named = sandbox.mailpull(["fetch", "work"]).run();
+    named.fails_with(77);
+    assert!(server.log().sessions > sessions, "the user has named it");
+
+    let written = std::fs::read_to_string(sandbox.config_file()).expect("the configuration exists");
+    sandbox.config(&written.replace("wrong sesame", PASSWORD));
+    sandbox
+        .fetch()
+        .succeeds()
+        .stderr_is("mailpull: work: works again\n");
 }

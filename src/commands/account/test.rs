@@ -85,6 +85,10 @@ fn probe(
         "login",
         format_args!("accepted for {}", account.dial.user),
     ));
+    if let Some(ledger) = ledger.as_ref().filter(|ledger| !ledger.is_moved()) {
+        // The login works, so the next run need not rest. If it cannot be recorded, that run finds out itself.
+        let _ = ledger.refused_logins().record(None);
+    }
     report(&findings::capabilities(
         "after the login",
         session.announced(),

@@ -270,6 +270,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::orders::STATEMENTS,
         super::places::STATEMENTS,
         super::recognition::STATEMENTS,
+        super::refusals::STATEMENTS,
         super::runs::STATEMENTS,
         super::size_checks::STATEMENTS,
         super::status::STATEMENTS,
