@@ -71,6 +71,7 @@ fn every_step_is_shown_without_fetching_or_writing_anything() {
         "capabilities: after the login: UIDL, EXPIRE 60, LOGIN-DELAY 300\n".to_owned(),
         "expiry: mail is deleted there after 60 days, whatever \"keep\" says\n".to_owned(),
         "login delay: 5 min must pass from one login to the next\n".to_owned(),
+        "unusual: it limits logins (LOGIN-DELAY): interval = \"300 s\"\n".to_owned(),
         " ms for a NOOP\n".to_owned(),
         "maildrop: 2 messages, 3.0 kB; 2 new\n".to_owned(),
     ] {

@@ -14,6 +14,7 @@ mod findings;
 mod providers;
 mod target;
 mod test;
+mod unusual;
 
 /// Runs a command of `account`.
 pub(super) fn run(command: &cli::AccountCommand, context: &Context<'_>) -> Result<Exit, Failure> {

@@ -1,9 +1,10 @@
 //! `mailpull account test`: connects, logs in, and shows what it finds on the way. It fetches and deletes
 //! nothing, and changes no record.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
+use super::unusual::{self, SeenServer};
 use super::{findings, target};
 use crate::cli;
 use crate::commands::Context;
@@ -16,7 +17,7 @@ use crate::mail::policy::Policy;
 use crate::moment::Moment;
 use crate::net::Stream;
 use crate::poll::survey::{self, KnownMessages};
-use crate::pop3::{Mechanism, Pipelining, SessionHints, Transaction};
+use crate::pop3::{Mechanism, Pipelining, ServerHabits, SessionHints, Transaction};
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 
@@ -42,11 +43,15 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
         dial.security,
     ));
     let has_begun = Cell::new(false);
+    let chosen = RefCell::new(Vec::new());
     let watcher = |step: DialStep<'_>| {
         has_begun.set(true);
+        if let DialStep::Chosen(Some(mechanism)) = step {
+            chosen.borrow_mut().push(mechanism);
+        }
         findings::of_step(step, account).iter().for_each(&report);
     };
-    let tested = match probe(account, context, &watcher, &report) {
+    let tested = match probe(account, context, &watcher, &chosen, &report) {
         Ok(()) => {
             habits(account).iter().for_each(&report);
             Exit::Done
@@ -67,6 +72,7 @@ fn probe(
     account: &Account,
     context: &Context<'_>,
     watcher: &dyn Fn(DialStep<'_>),
+    chosen: &RefCell<Vec<Mechanism>>,
     report: &dyn Fn(&Finding),
 ) -> Result<(), Failure> {
     let ledger = open_ledger(account, context)?;
@@ -93,7 +99,15 @@ fn probe(
         "after the login",
         session.announced(),
     ));
-    findings::demands(session.profile()).iter().for_each(report);
+    if session.habits() == ServerHabits::default() {
+        findings::demands(session.profile()).iter().for_each(report);
+    }
+    let server = SeenServer {
+        profile: session.profile(),
+        habits: session.habits(),
+        chosen: &chosen.borrow(),
+    };
+    unusual::findings(&server).iter().for_each(report);
     report(&round_trip(&mut session)?);
     let known = known.unwrap_or_else(KnownMessages::nothing);
     report(&mailbox(&mut session, known, account)?);
