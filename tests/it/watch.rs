@@ -8,9 +8,10 @@ use rustix::process::Signal;
 
 use crate::support::DEADLINE;
 use crate::support::mail::{note, notes};
-use crate::support::model_server::ModelServer;
+use crate::support::model_server::{ModelServer, PASSWORD, USER};
 use crate::support::process::RunningProgram;
 use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Tmux;
 
 /// A watch that prints its events, under a service manager that listens.
 struct Watch {
@@ -158,17 +159,31 @@ fn a_second_watch_is_refused() {
 }
 
 #[test]
-fn an_account_without_a_password_is_refused() {
+fn nothing_is_asked_on_a_terminal() {
+    let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
-    sandbox.config("[accounts.work]\nserver = '127.0.0.1:1'\nsecurity = 'none'\nuser = 'joe'\nmaildir = '~/m'\n");
+    let keys = |name: &str, more: &str| {
+        format!(
+            "[accounts.{name}]\nserver = '{}'\nsecurity = 'none'\nuser = '{USER}'\n\
+             maildir = '~/Mail/{name}'\n{more}\n",
+            server.address()
+        )
+    };
+    let command = format!("password-command = 'echo {PASSWORD}'");
+    sandbox.config(&(keys("asks", "") + &keys("work", &command)));
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull watch --progress never");
+    terminal.shows("mailpull: asks: ");
+    terminal.shows("work: 1 new message");
 
-    let outcome = sandbox.mailpull(["watch"]).run();
+    terminal.presses("C-c");
 
-    outcome
-        .fails_with(78)
-        .complains_in_lines(1)
-        .stderr_has("the account work has no password in the configuration")
-        .stderr_has("Set password-command");
+    terminal.shows("ended with 130");
+    let screen = terminal.screen();
+    assert!(!screen.contains("Password for"), "{screen}");
+    sandbox.work().holds(&notes(["a"]));
 }
 
 #[test]

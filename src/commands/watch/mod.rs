@@ -39,6 +39,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Visits the accounts until a signal ends that.
 pub(super) fn run(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    config::password::leave_terminal_alone();
     let folder = context.state_folder()?;
     let _lock = folder.lock_for_watch()?;
     let mut watch = AccountWatch::begin(arguments, context, &folder)?;
@@ -285,7 +286,7 @@ struct Selected {
     log: Option<LogPlace>,
 }
 
-/// Returns the accounts to watch. Nobody is there to answer a question.
+/// Reads the configuration.
 fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Selected, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let selector = Selector {
@@ -299,14 +300,6 @@ fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Selected,
         run,
     } = config::accounts(&selector, chosen, &overrides)?;
     context.report_unusable(&unusable);
-    if let Some(account) = accounts.iter().find(|account| account.password.may_ask()) {
-        let what = format!(
-            "the account {} has no password in the configuration, and watch never asks for one",
-            account.name
-        );
-        let hint = "Set password-command, password-file or password-keyring";
-        return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
-    }
     Ok(Selected {
         accounts,
         metrics_file: run.metrics_file,

@@ -43,6 +43,7 @@ mod tests;
 pub(crate) use error::Error;
 
 use command::{Place, Problem};
+pub(crate) use terminal::leave_alone as leave_terminal_alone;
 
 /// The variable that holds the password for a URL on the command line.
 pub(crate) const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";

@@ -2,12 +2,22 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
+/// True if nothing is asked on the terminal.
+static IS_LEFT_ALONE: AtomicBool = AtomicBool::new(false);
+
+/// Asks nothing from now on, as if there were no terminal: nobody may be there to answer.
+pub(crate) fn leave_alone() {
+    IS_LEFT_ALONE.store(true, Ordering::Relaxed);
+}
+
 /// Returns true if there is a terminal to ask on.
 pub(super) fn is_there() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+    let is_left_alone = IS_LEFT_ALONE.load(Ordering::Relaxed);
+    !is_left_alone && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// The settings that the terminal had.
