@@ -411,7 +411,12 @@ impl<'a> Poll<'a> {
             return Ok(());
         }
         for fault in std::mem::take(&mut self.course.faults) {
-            let waiting = self.ledger.custody().staged().map_err(reading)?.len();
+            let custody = self.ledger.custody();
+            let waiting = match fault.target {
+                Some(target) => custody.staged_for(target),
+                None => custody.staged(),
+            };
+            let waiting = waiting.map_err(reading)?.len();
             let error = Error::Settle(settle::Error::Faulty(TargetFault { waiting, ..fault }));
             self.report_problem(&Failure {
                 hint: error.hint(),

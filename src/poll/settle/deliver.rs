@@ -36,10 +36,13 @@ pub(crate) struct TargetFault {
     pub exit: Exit,
     /// The number of messages that wait for the target.
     pub waiting: usize,
+    /// The key of the target, if it takes messages from a spool.
+    pub target: Option<TargetKey>,
 }
 
-impl From<NotDelivered> for TargetFault {
-    fn from(refusal: NotDelivered) -> Self {
+impl TargetFault {
+    /// Returns the fault of a target that takes nothing now.
+    fn of(refusal: NotDelivered, target: Option<TargetKey>) -> Self {
         let NotDelivered {
             why, hint, exit, ..
         } = refusal;
@@ -48,6 +51,7 @@ impl From<NotDelivered> for TargetFault {
             hint,
             exit,
             waiting: 0,
+            target,
         }
     }
 }
@@ -180,15 +184,17 @@ impl<'a> Deliverer<'a> {
             return Ok(self.target.deliver(group));
         };
         let earliest = match self.target.recall() {
-            Some(recall) => recall
-                .earliest()
-                .map_err(|refusal| Error::Faulty(refusal.into()))?,
+            Some(recall) => recall.earliest().map_err(|refusal| self.fault(refusal))?,
             None => Location::default(),
         };
         let custody = self.ledger.custody();
         let (group, finished) = custody.announce(&self.outcomes, group, target, &earliest)?;
         self.forget_recorded(&finished);
         Ok(self.target.deliver(group))
+    }
+
+    pub(super) fn fault(&self, refusal: NotDelivered) -> Error {
+        Error::Faulty(TargetFault::of(refusal, self.key))
     }
 
     /// Delivers what earlier runs staged. Returns the fault of the target if it takes none of that: perhaps
@@ -310,6 +316,7 @@ impl<'a> Deliverer<'a> {
             hint: last.hint.or((!is_transient).then_some(repaired)),
             exit: last.exit,
             waiting: 0,
+            target: self.key,
         })
     }
 

@@ -112,7 +112,7 @@ impl Deliverer<'_> {
         }
         let claims = self.ledger.custody().claims(sought)?;
         let found = target.find(sought, &claims);
-        found.map_err(|refusal| Error::Faulty(refusal.into()))
+        found.map_err(|refusal| self.fault(refusal))
     }
 
     fn note_absent(&mut self, absent: &Absent, now: Moment) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use rustix::process::Signal;
 
 use super::Several;
-use crate::support::mail::{TestMessage, notes, ordinary};
+use crate::support::mail::{TestMessage, note, notes, ordinary};
 
 #[test]
 fn each_target_gets_each_message_once() {
@@ -71,6 +71,29 @@ fn what_one_target_refuses_is_not_repeated_at_the_others() {
     several.sandbox.fetch().succeeds().is_silent();
     several.sandbox.fetch().succeeds().is_silent();
     several.is_complete(&messages);
+}
+
+#[test]
+fn each_failing_target_says_how_many_messages_wait_for_it() {
+    let several = Several::new(notes(["a", "b"]));
+    several.sandbox.write("home/copies", "no folder");
+    several.sandbox.fetch().fails_with(73);
+    several.pop3.add(note("c"));
+    several.sandbox.write("home/mbox", "no mbox\n");
+
+    let outcome = several.sandbox.fetch();
+
+    outcome.fails_with(78).complains_in_lines(2);
+    let text = outcome.stderr_text();
+    let waits = |part: &str| {
+        let line = text.lines().find(|line| line.contains(part));
+        let line = line.expect("both are reported");
+        line.split("messages that wait: ")
+            .nth(1)
+            .map(|rest| rest[..1].to_owned())
+    };
+    assert_eq!(waits("/copies").as_deref(), Some("3"), "{outcome}");
+    assert_eq!(waits("is not an mbox").as_deref(), Some("1"), "{outcome}");
 }
 
 #[test]
