@@ -204,7 +204,7 @@ pub(super) fn settled_to_stay(folder: &StateFolder) -> Result<BTreeSet<Vec<u8>>,
     let entries = ledger.messages().entries();
     let entries = entries.map_err(|error| error.to_string())?.into_iter();
     Ok(entries
-        .filter(|entry| entry.known.suspicion == Suspicion::Unsettled)
+        .filter(|entry| entry.known.suspicion == Suspicion::Unsettled || entry.known.is_undeletable)
         .map(|entry| entry.unique_id.as_octets().to_vec())
         .collect())
 }
