@@ -42,7 +42,7 @@ pub(crate) struct Maildir {
     /// The way in which messages are put in their place, once it is known.
     placement: OnceLock<Placement>,
     placed: PlacedList,
-    /// The files that the last [`Target::find_earlier`] found.
+    /// The files that the last [`Arrivals::find_earlier`] found.
     candidates: Mutex<Candidates>,
 }
 

@@ -340,7 +340,7 @@ impl Drop for LockedMbox {
     fn drop(&mut self) {
         drop(self.dot_lock.take());
         // It must be closed before another thread may open it.
-        drop(self.file.take());
+        self.file = None;
         let mut held = held();
         if let Some(at) = held.iter().position(|id| *id == self.id) {
             held.swap_remove(at);
