@@ -600,7 +600,9 @@ fn a_server_without_tls_leads_to_the_starttls_hint() {
     outcome
         .fails_with(76)
         .stderr_has("mailpull: work: the TLS handshake with 127.0.0.1 failed: ")
-        .stderr_has(". If the server begins without TLS, set security = \"starttls\"\n")
+        .stderr_has(
+            ". If the server begins without TLS, as on port 110, set security = \"starttls\"\n",
+        )
         .never_says("SSL routines")
         .complains_in_lines(1);
 }
@@ -608,7 +610,10 @@ fn a_server_without_tls_leads_to_the_starttls_hint() {
 #[test]
 fn a_lost_connection_is_one_line_and_75() {
     let sandbox = Sandbox::new();
-    let server = Script::new("S: +OK hello\n C: CAPA\n S: -ERR\n C: USER joe\n close").serve();
+    // Some servers close the connection behind a CAPA that they refuse, so it is left out once.
+    let server = Script::new("S: +OK hello\n C: CAPA\n S: -ERR\n C: USER joe\n close")
+        .then("S: +OK hello\n C: USER joe\n close")
+        .serve();
     sandbox.account("work", server.address(), "");
     let outcome = sandbox.mailpull(["fetch"]).run();
     outcome
