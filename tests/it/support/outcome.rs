@@ -33,6 +33,15 @@ impl RunOutcome {
         self.claim(is_right, format_args!("should have died of {signal:?}"))
     }
 
+    /// Claims that all that was printed is that the one account works again after a reported failure.
+    #[track_caller]
+    pub(crate) fn only_works_again(&self) -> &Self {
+        let is_right = self.stdout.is_empty()
+            && self.stderr.ends_with(b": works again\n")
+            && self.stderr.iter().filter(|octet| **octet == b'\n').count() == 1;
+        self.claim(is_right, "should have said only that it works again")
+    }
+
     /// Claims that nothing was printed at all.
     #[track_caller]
     pub(crate) fn is_silent(&self) -> &Self {
