@@ -95,10 +95,12 @@ impl Reporter for LastingErrors<'_> {
 }
 
 /// Returns the subject of an error that ended a run of the account at this place. Servers put times and numbers of
-/// their own into their words, so words with digits do not count.
+/// their own into their words, so words with digits do not count, unless they are paths.
 fn subject(failure: &Failure, place: &str) -> String {
     let words = failure.what.split_whitespace();
-    let words = words.filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    let is_path = |word: &str| word.starts_with(['/', '~']);
+    let has_digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
+    let words = words.filter(|word| is_path(word) || !has_digit(word));
     let status = failure.exit.code().to_string();
     let text: Vec<_> = [&*status, place].into_iter().chain(words).collect();
     let digest = Digest::of(text.join(" ").as_bytes());
@@ -124,6 +126,11 @@ mod tests {
             Exit::Temporary,
         );
         assert_eq!(first, same);
+        let one = of("cannot run /opt/1/mda: no", "me@h:1", Exit::Temporary);
+        assert_ne!(
+            of("cannot run /opt/2/mda: no", "me@h:1", Exit::Temporary),
+            one
+        );
         for (what, place, exit) in [
             (
                 "refused: locked at 12:00:01 (id a7)",
