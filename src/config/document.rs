@@ -247,11 +247,21 @@ impl<'a> LineIndex<'a> {
         {
             problem = format!("{} is there twice", quoted(key));
         }
-        Error::Syntax {
-            at,
-            problem,
-            hint: None,
-        }
+        let hint = match problem.as_str() {
+            text if text.starts_with("invalid unquoted key") => {
+                Some("Put a name with other characters in quotes: [accounts.\"me@example.com\"]")
+            }
+            text if text.starts_with("string values must be quoted")
+                || text.starts_with("unexpected key or value") =>
+            {
+                Some(
+                    "Put text between single quotes, in which every character stands for itself; text \
+                     with a single quote, between three of them",
+                )
+            }
+            _ => None,
+        };
+        Error::Syntax { at, problem, hint }
     }
 }
 
@@ -341,6 +351,20 @@ mod tests {
         }
         let error = parse(b"[defaults]\nuser = '\xff'").err();
         assert_eq!(error.as_deref(), Some("f:2: this line is not UTF-8"));
+    }
+
+    #[test]
+    fn a_mistake_in_quoting_shows_the_form_that_works() {
+        for (text, form) in [
+            ("[accounts.me@example.com]", "[accounts.\"me@example.com\"]"),
+            ("[accounts.w]\npassword = 'it's'", "single quotes"),
+            ("[accounts.w]\npassword = \"a\"b\"", "single quotes"),
+            ("[accounts.w]\npassword = abc", "single quotes"),
+        ] {
+            let error = Document::parse(text.as_bytes(), "f").err().expect(text);
+            let hint = error.hint().expect(text);
+            assert!(hint.contains(form), "{hint}");
+        }
     }
 
     #[test]

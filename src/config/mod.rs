@@ -30,6 +30,7 @@ mod origin;
 mod overrides;
 pub(crate) mod password;
 mod paths;
+mod peers;
 mod route;
 mod run_settings;
 mod selection;

@@ -6,6 +6,7 @@ use crate::config::error::Error;
 use crate::config::keys::{KEYS, SectionKind};
 use crate::config::origin::Origin;
 use crate::config::password::Source;
+use crate::config::peers;
 use crate::config::values::server::{self, Server};
 use crate::config::values::{self, Value, Wrong, quoted};
 
@@ -75,7 +76,9 @@ impl Settings {
             return Err(Error::UnknownKey {
                 at: origin,
                 key: quoted(name),
-                hint: nearest(name, names(section)),
+                hint: peers::hint(name)
+                    .map(str::to_owned)
+                    .or_else(|| nearest(name, names(section))),
             });
         };
         if !key.fits(section) {

@@ -35,7 +35,8 @@ pub(in crate::config) fn proxy(value: Value) -> Result<Via, Wrong> {
     let form = "must be socks5://[USER:PASSWORD@]HOST:PORT or http://[USER:PASSWORD@]HOST:PORT";
     let (protocol, rest) = match text.split_once("://") {
         Some(("http", rest)) => (Protocol::Http, rest),
-        Some(("socks5", rest)) => (Protocol::Socks5, rest),
+        // curl calls it so if the proxy resolves the name, which it always does here.
+        Some(("socks5" | "socks5h", rest)) => (Protocol::Socks5, rest),
         _ => return Err(form.into()),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -80,6 +81,7 @@ mod tests {
     fn a_proxy_is_a_url_with_a_port() {
         for (text, shown) in [
             ("socks5://p:1080", Some("Socks5 p:1080")),
+            ("socks5h://p:1080", Some("Socks5 p:1080")),
             ("socks5://[::1]:1080", Some("Socks5 [::1]:1080")),
             ("http://p:3128/", Some("Http p:3128")),
             ("http://u:p@p:3128", Some("Http p:3128 u p")),
