@@ -66,11 +66,9 @@ impl Context<'_> {
                 Some(secret) => secret,
                 not_yet => not_yet.insert(passwords.of(account, self)?),
             };
-            // A token differs each time: the sign-in is what the server refuses.
-            let marked = match account.sign_in {
-                Some(_) => Secret::unneeded(),
-                None => secret.clone(),
-            };
+            // A token differs each time, and what a sign-in needs is reported by itself.
+            let brake = brake.filter(|_| account.sign_in.is_none());
+            let marked = secret.clone();
             let mut log_in = || {
                 self.log_in(account, secret, |secret| {
                     self.dial(account, secret, watcher, hints)

@@ -116,7 +116,8 @@ fn a_mistake_in_one_file_fails_one_account() {
     for (text, error) in [
         (
             "user = 'u'\nkeep = maybe",
-            "FILE:2: string values must be quoted, expected literal string",
+            "FILE:2: string values must be quoted, expected literal string. Put text between single quotes, in which \
+             every character stands for itself; text with a single quote, between three of them",
         ),
         (
             "user = 'u'\nsevrer = 'h'",
