@@ -3,9 +3,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::mount::{run, skip_unmountable};
 use super::tools;
+
+/// The longest time for which a disk may be busy.
+const BUSY_FOR: Duration = Duration::from_secs(30);
 
 /// The file system of a disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -114,8 +118,16 @@ impl Disk {
         run(command.arg(&self.image).arg(&self.folder))
     }
 
+    /// Unmounts the disk. A child that another test is just starting may have its files open until it runs
+    /// its program, so this is tried again for a while.
     fn detach(&self) -> Result<(), String> {
-        run(Command::new("umount").arg(&self.folder))
+        let begun = Instant::now();
+        loop {
+            match run(Command::new("umount").arg(&self.folder)) {
+                Err(why) if why.contains("busy") && begun.elapsed() < BUSY_FOR => {}
+                done => return done,
+            }
+        }
     }
 }
 

@@ -32,7 +32,9 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        let status = Command::new("umount").arg(&self.folder).status();
+        // A child that another test is just starting may have its files open for a moment: then it is gone
+        // once that child runs its program.
+        let status = Command::new("umount").arg("-l").arg(&self.folder).status();
         if !status.is_ok_and(|status| status.success()) {
             tools::report(format_args!("cannot unmount {}", self.folder.display()));
         }
@@ -115,7 +117,9 @@ fn unmountable(error: &str) -> Option<&'static str> {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let status = Command::new("umount").arg(&self.folder).status();
+        // A child that another test is just starting may have its files open for a moment: then it is gone
+        // once that child runs its program.
+        let status = Command::new("umount").arg("-l").arg(&self.folder).status();
         if !status.is_ok_and(|status| status.success()) {
             tools::report(format_args!("cannot unmount {}", self.folder.display()));
         }
