@@ -18,7 +18,7 @@ pub(crate) struct AccountStatus {
     pub server_profile: Option<String>,
     /// The time of the last login.
     pub logged_in: Option<Moment>,
-    /// What the last run knew of the clock.
+    /// The clock, as the last run found it.
     pub clock: ClockRecord,
     /// The number of messages in the spool, or staged in the Maildir.
     pub staged: u64,

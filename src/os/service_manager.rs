@@ -1,4 +1,4 @@
-//! What a service manager such as systemd is told (sd_notify(3)). Without one nothing happens.
+//! Tells a service manager such as systemd the state of the program (sd_notify(3)). Without one nothing happens.
 
 use std::time::Duration;
 

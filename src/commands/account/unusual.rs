@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unusual_names_the_key_that_suits() {
+    fn an_unusual_server_is_named_with_the_key_that_suits() {
         let gmail = ServerHabits {
             part: Some(100),
             allows_logins: true,

@@ -279,7 +279,7 @@ impl<'a> AccountWatch<'a> {
     }
 }
 
-/// What is read from the configuration.
+/// The settings of a watch, read from the configuration.
 struct Selected {
     accounts: Vec<Account>,
     metrics_file: Option<PathBuf>,
