@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::DEADLINE;
-use crate::support::dovecot::Dovecot;
+use crate::support::dovecot::{Dialect, Dovecot};
 use crate::support::mail::ordinary;
 use crate::support::model_server::USER;
 use crate::support::sandbox::Sandbox;
@@ -128,13 +128,22 @@ fn a_kerberos_ticket_suffices_and_a_missing_one_sends_nothing() {
     let Some(kerberos) = Kerberos::start() else {
         return;
     };
-    let configuration = |_: &Dovecot| {
+    let configuration = |dovecot: &Dovecot| {
+        let config = kerberos.path("krb5.conf");
+        let config = config.display();
+        let lines = match dovecot.dialect() {
+            Dialect::V2_3 => {
+                format!("auth_username_format = %n\nimport_environment = KRB5_CONFIG={config}\n")
+            }
+            Dialect::V2_4 => format!(
+                "auth_username_format = %{{user | username}}\n\
+                 import_environment {{\n  KRB5_CONFIG = {config}\n}}\n"
+            ),
+        };
         format!(
             "auth_mechanisms = plain gssapi\nauth_krb5_keytab = {}\n\
-             auth_gssapi_hostname = localhost\nauth_username_format = %n\n\
-             import_environment = KRB5_CONFIG={}\n",
+             auth_gssapi_hostname = localhost\n{lines}",
             kerberos.path("keytab").display(),
-            kerberos.path("krb5.conf").display()
         )
     };
     let Some(dovecot) = Dovecot::start_with(configuration) else {

@@ -8,7 +8,7 @@ use openssl::sign::Signer;
 
 use super::{configure, trust};
 use crate::support::certificates::Authority;
-use crate::support::dovecot::Dovecot;
+use crate::support::dovecot::{Dialect, Dovecot};
 use crate::support::mail::ordinary;
 use crate::support::model_server::{PASSWORD, USER};
 use crate::support::sandbox::Sandbox;
@@ -127,16 +127,24 @@ fn a_client_certificate_suffices_to_log_in() {
     let configuration = |dovecot: &Dovecot| {
         let authority = dovecot.write("clients.pem", clients.pem());
         let certified = dovecot.write("certified", &format!("{USER}:::::::nopassword=y\n"));
-        format!(
-            "auth_mechanisms = plain external\n\
-             auth_ssl_username_from_cert = yes\n\
-             ssl_ca = <{}\n\
-             ssl_verify_client_cert = yes\n\
-             ssl_require_crl = no\n\
-             passdb {{\n  driver = passwd-file\n  mechanisms = external\n  args = {}\n}}\n",
-            authority.display(),
-            certified.display()
-        )
+        let (authority, certified) = (authority.display(), certified.display());
+        let lines = match dovecot.dialect() {
+            Dialect::V2_3 => format!(
+                "ssl_ca = <{authority}\n\
+                 ssl_verify_client_cert = yes\n\
+                 ssl_require_crl = no\n\
+                 passdb {{\n  driver = passwd-file\n  mechanisms = external\n  \
+                 args = {certified}\n}}\n"
+            ),
+            Dialect::V2_4 => format!(
+                "ssl_server_ca_file = {authority}\n\
+                 ssl_server_request_client_cert = yes\n\
+                 ssl_server_require_crl = no\n\
+                 passdb certified {{\n  driver = passwd-file\n  mechanisms_filter = external\n  \
+                 passwd_file_path = {certified}\n}}\n"
+            ),
+        };
+        format!("auth_mechanisms = plain external\nauth_ssl_username_from_cert = yes\n{lines}")
     };
     let Some(dovecot) = Dovecot::start_with(configuration) else {
         return;
@@ -185,19 +193,17 @@ fn access_tokens_work_and_forged_ones_are_refused() {
             .ancestors()
             .nth(3)
             .expect("the key is three folders down");
-        let oauth2 = dovecot.write(
-            "oauth2.conf",
-            &format!(
-                "introspection_mode = local\nusername_attribute = sub\n\
-                 local_validation_key_dict = fs:posix:prefix={}/\n",
-                keys.display()
-            ),
-        );
-        format!(
-            "auth_mechanisms = plain xoauth2 oauthbearer\n\
-             passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {}\n}}\n",
-            oauth2.display()
-        )
+        let mode = "introspection_mode = local\nusername_attribute = sub\n";
+        let key_folder = keys.display();
+        match dovecot.dialect() {
+            Dialect::V2_3 => dovecot.tokens(&format!(
+                "{mode}local_validation_key_dict = fs:posix:prefix={key_folder}/\n"
+            )),
+            Dialect::V2_4 => dovecot.tokens(&format!(
+                "{mode}oauth2_local_validation {{\n  dict fs {{\n    fs posix {{\n      \
+                 prefix = {key_folder}/\n    }}\n  }}\n}}\n"
+            )),
+        }
     };
     let Some(dovecot) = Dovecot::start_with(configuration) else {
         return;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use super::{configure, spooled};
-use crate::support::dovecot::Dovecot;
+use crate::support::dovecot::{Dialect, Dovecot};
 use crate::support::mail::{TestMessage, notes, odd, one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
@@ -109,10 +109,16 @@ fn dropping_duplicates(dovecot: &Dovecot) -> String {
     let script = "require \"duplicate\";\n\
                   if duplicate :header \"X-Mailpull-Id\" { discard; stop; }\n";
     let script = dovecot.write("duplicate.sieve", script);
-    format!(
-        "protocol lmtp {{\n  mail_plugins = sieve\n}}\nplugin {{\n  sieve_before = {}\n}}",
-        script.display()
-    )
+    let script = script.display();
+    match dovecot.dialect() {
+        Dialect::V2_3 => format!(
+            "protocol lmtp {{\n  mail_plugins = sieve\n}}\nplugin {{\n  sieve_before = {script}\n}}"
+        ),
+        Dialect::V2_4 => format!(
+            "protocol lmtp {{\n  mail_plugins {{\n    sieve = yes\n  }}\n}}\n\
+             sieve_script before {{\n  type = before\n  path = {script}\n}}"
+        ),
+    }
 }
 
 /// Stands before a server for one connection, and closes it in place of the answer that a message is

@@ -32,14 +32,7 @@ impl FetchSetup {
              active_attribute = active\nactive_value = true\n",
             provider.at("/token/introspection", "dovecot:dovecot")
         );
-        let dovecot = Dovecot::start_with(|dovecot| {
-            let path = dovecot.write("oauth2", &introspection);
-            format!(
-                "auth_mechanisms = plain oauthbearer xoauth2\n\
-                 passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}\n",
-                path.display()
-            )
-        })?;
+        let dovecot = Dovecot::start_with(|dovecot| dovecot.tokens(&introspection))?;
         dovecot.deliver(&ordinary(1, 3));
         let sandbox = Sandbox::with_work(dovecot.address(), &provider.keys());
         Some(Self {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The syntax of a configuration file. It changed between 2.3 and 2.4.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     /// Dovecot 2.3, in Debian 12.
     V2_3,
     /// Dovecot 2.4, in Debian 13.

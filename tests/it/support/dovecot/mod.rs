@@ -15,7 +15,8 @@ use std::{env, thread};
 use rustix::process::{getgid, getuid};
 use tempfile::TempDir;
 
-use self::config::{Dialect, DovecotConfig, RunsAs};
+pub(crate) use self::config::Dialect;
+use self::config::{DovecotConfig, RunsAs};
 use super::DEADLINE;
 use super::certificates::Authority;
 use super::mail::TestMessage;
@@ -32,6 +33,7 @@ const MAIL_UID: u32 = 61_110;
 /// log is printed if the test fails.
 pub(crate) struct Dovecot {
     authority: Authority,
+    dialect: Dialect,
     folder: TempDir,
     identity: RunsAs,
     port: u16,
@@ -50,25 +52,43 @@ impl Dovecot {
         Self::start_with(|_| String::new())
     }
 
-    /// Starts Dovecot with more lines at the end of its configuration, which are written for Dovecot
-    /// 2.3. Returns `None` if another version is installed, after [`tools::skip`].
+    /// Starts Dovecot with more lines at the end of its configuration, in its [`Self::dialect`].
+    /// Returns `None` if it is not installed, after [`tools::skip`].
     pub(crate) fn start_with(extra: impl Fn(&Self) -> String) -> Option<Self> {
         let program = tools::find("dovecot")?;
         let dialect = dialect(&program);
         // Another process may take the free port before Dovecot does. Then this tries again.
         for _ in 0..5 {
-            let mut dovecot = Self::prepare();
+            let mut dovecot = Self::prepare(dialect);
             let extra = extra(&dovecot);
-            if !extra.is_empty() && dialect != Dialect::V2_3 {
-                tools::skip("Dovecot 2.3, and another version is installed");
-                return None;
-            }
-            if dovecot.launch(&program, dialect, &extra) {
+            if dovecot.launch(&program, &extra) {
                 return Some(dovecot);
             }
             eprintln!("{}", dovecot.log());
         }
         panic!("dovecot does not start; its log is above");
+    }
+
+    /// The syntax of its configuration.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Returns the lines of the configuration with which access tokens are accepted. `settings` say how
+    /// a token is verified.
+    pub(crate) fn tokens(&self, settings: &str) -> String {
+        let mechanisms = "auth_mechanisms = plain oauthbearer xoauth2\n";
+        match self.dialect {
+            Dialect::V2_3 => {
+                let path = self.write("oauth2.conf", settings);
+                format!(
+                    "{mechanisms}passdb {{\n  driver = oauth2\n  \
+                     mechanisms = oauthbearer xoauth2\n  args = {}\n}}\n",
+                    path.display()
+                )
+            }
+            Dialect::V2_4 => format!("{mechanisms}oauth2 {{\n{settings}}}\n"),
+        }
     }
 
     /// The address without TLS, where STLS is offered.
@@ -185,7 +205,7 @@ impl Dovecot {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn prepare() -> Self {
+    fn prepare(dialect: Dialect) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("mailpull-dovecot-")
             .permissions(Permissions::from_mode(0o755))
@@ -193,6 +213,7 @@ impl Dovecot {
             .expect("a temporary directory can be made");
         let dovecot = Self {
             authority: Authority::new(),
+            dialect,
             folder,
             identity: identity(),
             port: free_port(),
@@ -210,9 +231,9 @@ impl Dovecot {
     }
 
     /// Starts the program. Returns true once it greets.
-    fn launch(&mut self, program: &Path, dialect: Dialect, extra: &str) -> bool {
+    fn launch(&mut self, program: &Path, extra: &str) -> bool {
         let config = DovecotConfig {
-            dialect,
+            dialect: self.dialect,
             folder: self.folder.path(),
             identity: &self.identity,
             port: self.port,
