@@ -162,12 +162,7 @@ fn the_network_policy_lets_pods_reach_pop3_and_dns_only() {
 fn the_image_is_built_from_this_repository_and_runs_without_root() {
     let containerfile = read("contrib/Containerfile");
     let has = |line: &str| containerfile.lines().any(|one| one == line);
-    assert!(has(
-        "RUN cargo build --release --locked --no-default-features"
-    ));
-    assert!(has(
-        "COPY --from=build /src/target/release/mailpull /usr/local/bin/"
-    ));
+    assert!(has("FROM scratch"));
     // The user and the group of the CronJob.
     assert!(has("USER 1000:1000"));
     let Some(manifests) = manifests("shard-0") else {
@@ -179,6 +174,19 @@ fn the_image_is_built_from_this_repository_and_runs_without_root() {
     let image = image[0].as_str().expect("an image has a name");
     assert_eq!(image, concat!("mailpull:", env!("CARGO_PKG_VERSION")));
     assert!(containerfile.contains(&format!("-t {image} .")));
+}
+
+#[test]
+fn the_recipes_for_other_systems_have_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (recipe, line) in [
+        ("aur/PKGBUILD", format!("pkgver={version}")),
+        ("homebrew/mailpull.rb", format!("mailpull-{version}.tar.gz")),
+        ("nix/flake.nix", format!("version = \"{version}\"")),
+    ] {
+        let text = read(&format!("packaging/{recipe}"));
+        assert!(text.contains(&line), "{recipe}");
+    }
 }
 
 /// Returns the manifests for Kubernetes, with the name of a shard put in as their first lines say. Returns
