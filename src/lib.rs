@@ -44,6 +44,7 @@
 //! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the
 //! first octet), 2384 (POP URLs), 2782 and 6186 (servers by DNS); the Maildir rules of qmail; sysexits(3).
 
+mod calendar;
 mod charset;
 pub mod cli;
 pub mod commands;

@@ -11,11 +11,11 @@ pub struct DeleteArgs {
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
 
-    /// Unique-ids of the messages, as 'seen list' shows them
-    #[arg(value_name = "UNIQUE-ID", required = true)]
-    pub unique_ids: Vec<OsString>,
+    /// The messages: unique-ids, or '#N' for row N of the last 'list'
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<OsString>,
 
-    /// Delete without asking
+    /// Delete without asking; the messages must be named by their unique-ids
     #[arg(long)]
     pub yes: bool,
 }

@@ -11,10 +11,12 @@ mod account;
 mod check;
 mod delete;
 mod fetch;
+mod list;
 mod log;
 mod login;
 mod options;
 mod seen;
+mod show;
 mod status;
 mod usage_error;
 mod watch;
@@ -23,10 +25,12 @@ pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
 pub use check::CheckArgs;
 pub use delete::DeleteArgs;
 pub use fetch::{FetchArgs, FetchFlags};
+pub use list::ServerListArgs;
 pub use log::LogArgs;
 pub use login::LoginArgs;
 pub use options::OptionArgs;
 pub use seen::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
+pub use show::ShowArgs;
 pub use status::StatusArgs;
 pub use usage_error::usage_error;
 pub use watch::WatchArgs;
@@ -134,6 +138,10 @@ pub enum CliCommand {
     Fetch(FetchArgs),
     /// Show how many new messages wait; exit with 1 if there are none
     Check(CheckArgs),
+    /// Show what is on the server: date, size, sender and subject
+    List(ServerListArgs),
+    /// Print one message without delivering it
+    Show(ShowArgs),
     /// Delete messages from the server without fetching them
     Delete(DeleteArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
@@ -246,7 +254,6 @@ mod tests {
     fn arguments_that_make_no_sense_are_refused() {
         for line in [
             "work",
-            "list",
             "--delete fetch",
             "--delete check",
             "-n log",

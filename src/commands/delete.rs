@@ -1,10 +1,11 @@
 //! `mailpull delete`: deletes messages from the server without fetching them.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use super::Context;
 use super::credentials::Passwords;
 use super::log::time;
+use super::message_id::{self, row_number};
 use super::questions::Questions;
 use super::seen;
 use crate::cli;
@@ -19,11 +20,19 @@ use crate::poll::survey;
 use crate::pop3::{SessionHints, Sizes, Transaction};
 use crate::report::{AccountReporter, Event, Octets, Summary};
 use crate::seen::Ledger;
-use crate::text::ServerText;
+
+/// The end of errors about the words of the command line.
+const NOTHING_DELETED: &str = "nothing was deleted";
 
 /// Deletes the named messages of an account, all of them or none.
 pub(super) fn run(arguments: &cli::DeleteArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let questions = Questions::new(&context.interrupt);
+    if arguments.yes && arguments.ids.iter().any(|id| row_number(id).is_some()) {
+        let what = "#N may be deleted only after a question, as the list may be old";
+        let hint =
+            "With --yes, name the messages by their unique-ids: mailpull list --json shows them";
+        return Err(Failure::new(what, Exit::Usage).with_hint(hint));
+    }
     if !arguments.yes && !questions.can_ask() {
         let what = "there is no terminal to ask on if the messages may be deleted";
         let failure = Failure::new(what, Exit::Usage);
@@ -35,7 +44,7 @@ pub(super) fn run(arguments: &cli::DeleteArgs, context: &Context<'_>) -> Result<
         let delete = DeleteMessages {
             account: &account,
             ledger: &ledger,
-            words: &arguments.unique_ids,
+            words: &arguments.ids,
             questions: (!arguments.yes).then_some(&questions),
             passwords: &Passwords::default(),
             context,
@@ -145,6 +154,7 @@ impl DeleteMessages<'_> {
     fn find_each(&self, deletion: OrderedDeletion<'_>) -> Result<Vec<NamedMessage>, Failure> {
         let mut named: Vec<NamedMessage> = Vec::new();
         for word in self.words {
+            let word = &message_id::unique_id(word, &self.account.name, self.ledger)?;
             match deletion.find(word)? {
                 NamedLookup::Listed(one) if named.iter().any(|other| one.is_same_as(other)) => {}
                 NamedLookup::Listed(one) => named.push(*one),
@@ -153,21 +163,16 @@ impl DeleteMessages<'_> {
                         "message {unique_id} is no longer on the server: the order to delete it ends"
                     )));
                 }
-                NamedLookup::Several(count) => return Err(ambiguous(word, count)),
-                NamedLookup::Nothing => return Err(self.unknown(word)),
+                NamedLookup::Several(count) => {
+                    return Err(message_id::ambiguous(word, count, NOTHING_DELETED));
+                }
+                NamedLookup::Nothing => {
+                    let name = &self.account.name;
+                    return Err(message_id::not_listed(word, name, NOTHING_DELETED));
+                }
             }
         }
         Ok(named)
-    }
-
-    fn unknown(&self, word: &OsStr) -> Failure {
-        let (word, name) = (shown(word), &self.account.name);
-        let hint = format!(
-            "To see the unique-ids of messages: mailpull seen list {name}; of new ones: mailpull fetch \
-             {name} --dry-run"
-        );
-        let what = format!("no message is listed as {word}; nothing was deleted");
-        Failure::new(what, Exit::Usage).with_hint(hint)
     }
 
     /// Refuses to delete a message without a question if it is not the one that is known under its
@@ -218,21 +223,6 @@ impl DeleteMessages<'_> {
             _ => failure,
         }
     }
-}
-
-fn ambiguous(word: &OsStr, count: usize) -> Failure {
-    let word = shown(word);
-    let what = format!(
-        "{count} messages are listed as {word}, so it is not clear which one is meant; nothing was \
-         deleted"
-    );
-    let hint = "Delete it with another program, for example by webmail";
-    Failure::new(what, Exit::Usage).with_hint(hint)
-}
-
-/// Returns a word of the command line as it can be shown.
-fn shown(word: &OsStr) -> ServerText {
-    ServerText::new(word.as_encoded_bytes())
 }
 
 /// Returns the line that the user sees before the question.

@@ -16,6 +16,7 @@ use crate::text::OneLine;
 mod account;
 mod brake;
 mod check;
+mod columns;
 mod connect;
 mod context;
 mod credentials;
@@ -25,13 +26,16 @@ mod fetch;
 mod hooks;
 mod host_turns;
 mod lasting;
+mod list;
 mod log;
 mod login;
 mod login_delay;
+mod message_id;
 mod metrics_file;
 mod questions;
 mod run_limit;
 mod seen;
+mod show;
 mod status;
 mod watch;
 mod workers;
@@ -67,9 +71,11 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Check(arguments) => check::run(arguments, context),
         CliCommand::Delete(arguments) => delete::run(arguments, context),
         CliCommand::Account(command) => account::run(command, context),
+        CliCommand::List(arguments) => list::run(arguments, context),
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
         CliCommand::Seen(command) => seen::run(command, context),
+        CliCommand::Show(arguments) => show::run(arguments, context),
         CliCommand::Status(arguments) => status::run(arguments, context),
         CliCommand::Watch(arguments) => watch::run(arguments, context),
     }
@@ -82,7 +88,9 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         CliCommand::Check(_)
         | CliCommand::Delete(_)
         | CliCommand::Fetch(_)
+        | CliCommand::List(_)
         | CliCommand::Login(_)
+        | CliCommand::Show(_)
         | CliCommand::Account(AccountCommand::Add(_) | AccountCommand::Test(_))
         | CliCommand::Seen(SeenCommand::CatchUp(_) | SeenCommand::Rematch(_)) => {
             Interrupt::install()

@@ -55,6 +55,17 @@ pub struct Header {
     pub subject: ServerText,
 }
 
+/// The fields of a header that lists of messages show.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ShownHeader {
+    /// The From field, decoded.
+    pub from: ServerText,
+    /// The Subject field, decoded.
+    pub subject: ServerText,
+    /// The time in the Date field, or else that of the topmost Received, if it is a possible one.
+    pub date: Option<Moment>,
+}
+
 impl HeaderReader {
     /// Takes the next octets of the message as it is stored (LF ends a line). Returns those that do not
     /// belong to the header. They begin with the empty line that ends it.
@@ -140,14 +151,24 @@ impl HeaderReader {
     pub fn finish_arrival(mut self, now: Moment) -> Option<Moment> {
         self.take_rest();
         let (fields, _) = mailparse::parse_headers(&self.kept).ok()?;
-        let time = |name: &str| {
-            let value = decoded(first(&fields, name)?);
-            // Received names the servers first.
-            let text = value.rsplit(';').next()?.trim();
-            let time = Moment(mailparse::dateparse(text).ok()?);
-            (EARLIEST..=now.plus(DAY)).contains(&time).then_some(time)
+        time(&fields, "Received", now).or_else(|| time(&fields, "Date", now))
+    }
+
+    /// Returns the fields that lists of messages show.
+    pub fn finish_shown(mut self, now: Moment) -> ShownHeader {
+        self.take_rest();
+        let Ok((fields, _)) = mailparse::parse_headers(&self.kept) else {
+            return ShownHeader::default();
         };
-        time("Received").or_else(|| time("Date"))
+        let text = |name: &str| {
+            let value = first(&fields, name).map(decoded);
+            ServerText::new(value.unwrap_or_default().as_bytes())
+        };
+        ShownHeader {
+            from: text("From"),
+            subject: text("Subject"),
+            date: time(&fields, "Date", now).or_else(|| time(&fields, "Received", now)),
+        }
     }
 
     /// Returns true if the header has a field of this name.
@@ -193,6 +214,15 @@ fn first<'h>(fields: &'h [MailHeader<'h>], name: &str) -> Option<&'h MailHeader<
         named.eq_ignore_ascii_case(name.as_bytes())
     };
     fields.iter().find(has_name)
+}
+
+/// Returns the time in the first field of this name, if it is a possible one.
+fn time(fields: &[MailHeader<'_>], name: &str, now: Moment) -> Option<Moment> {
+    let value = decoded(first(fields, name)?);
+    // Received names the servers first.
+    let text = value.rsplit(';').next()?.trim();
+    let time = Moment(mailparse::dateparse(text).ok()?);
+    (EARLIEST..=now.plus(DAY)).contains(&time).then_some(time)
 }
 
 /// Returns the digest of a field's value. White space does not count, because servers fold lines anew.

@@ -43,6 +43,19 @@ pub enum State {
     Failed(Moment),
 }
 
+impl State {
+    /// Returns the word for it in lists.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered(_) => "delivered",
+            Self::Gone => "gone",
+            Self::Seen => "seen",
+            Self::Staged => "staged",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// A known message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KnownMessage {

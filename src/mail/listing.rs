@@ -65,6 +65,13 @@ impl LeftOut {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position(u32);
 
+impl Position {
+    /// Returns the number of positions before it.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug)]
 struct ListingEntry {
     number: MessageNumber,

@@ -40,6 +40,7 @@ mod fetch;
 pub mod join;
 mod kept_mail;
 mod missing;
+pub(crate) mod named;
 mod neighbours;
 mod not_received;
 pub(crate) mod ordered_deletion;

@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
 
 use super::before_deletion::sizes_tell;
 use super::delete::{DELETING, commit};
@@ -12,10 +11,11 @@ use super::orders::refused_order;
 use crate::exit::Failure;
 use crate::mail::deletable::Deletable;
 use crate::mail::known::{KnownMessage, State};
-use crate::mail::maildrop::{Listing, Message, Position, UniqueId};
+use crate::mail::maildrop::{Listing, Message, UniqueId};
 use crate::mail::order::DeletionOrder;
 use crate::mail::same_header::ListedHeader;
 use crate::os::signals::Interrupt;
+use crate::poll::named::listed_as;
 use crate::poll::pairing::pair;
 use crate::poll::top::{Answer, read_headers};
 use crate::pop3::{BrokenDeletion, GoOn, Transaction};
@@ -64,7 +64,7 @@ impl OrderedDeletion<'_> {
     /// The database cannot be read.
     pub(crate) fn find(self, word: &OsStr) -> Result<NamedLookup, Error> {
         let listing = self.listing;
-        match self.listed_as(word)[..] {
+        match listed_as(listing, word)[..] {
             [] => self.end_order(word),
             [position] => {
                 let unique_id = UniqueId::new(listing.unique_id(position));
@@ -95,18 +95,6 @@ impl OrderedDeletion<'_> {
         };
         orders.end([&unique_id]).map_err(recording)?;
         Ok(NamedLookup::NoLonger(unique_id))
-    }
-
-    fn listed_as(self, word: &OsStr) -> Vec<Position> {
-        let exact = self.listing.under(word.as_bytes());
-        if !exact.is_empty() {
-            return exact.to_vec();
-        }
-        let is_meant = |position: &Position| {
-            let unique_id = UniqueId::new(self.listing.unique_id(*position));
-            unique_id.is_some_and(|unique_id| unique_id.is_meant_by(word))
-        };
-        self.listing.positions().filter(is_meant).collect()
     }
 
     /// Asks for the headers of messages, in one flight.

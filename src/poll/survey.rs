@@ -10,6 +10,7 @@ use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::poll::join::{Group, join};
 use crate::poll::missing::ListingChanges;
+use crate::poll::pairing::pair;
 use crate::poll::plan::{Plan, Planner};
 use crate::poll::renamed::RenamedSigns;
 use crate::pop3::{self, Sizes, Transaction};
@@ -115,6 +116,36 @@ impl<'a> KnownMessages<'a> {
             changes,
             signs,
         })
+    }
+
+    /// Returns the words for the states of all listed messages, by position: those of [`State::word`], and
+    /// `new` for a message that would be fetched and never was.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn states(self, listing: &Listing) -> Result<Vec<&'static str>, seen::Error> {
+        const NEW: &str = "new";
+        let mut states = vec![NEW; listing.len()];
+        join(
+            listing,
+            |each| self.each(each),
+            |group| {
+                for pair in pair(listing, group.listed, group.known.iter()) {
+                    if let Some(known) = pair.known {
+                        states[pair.position.index()] = known.state.word();
+                    }
+                }
+            },
+        )?;
+        // A unique-id may belong to another message now.
+        let compared = self.compare(listing, &Policy::default(), Moment::now())?;
+        for pick in &compared.plan.fetch {
+            let state = &mut states[pick.position.index()];
+            if !["failed", "staged"].contains(state) {
+                *state = NEW;
+            }
+        }
+        Ok(states)
     }
 
     /// Returns only the known messages that are missing from a listing, or are back.

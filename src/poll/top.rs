@@ -49,9 +49,9 @@ impl Error {
 
 /// The answer to TOP.
 #[derive(Debug)]
-pub(crate) enum Answer {
-    /// The header, and the number of octets that the server has sent for it.
-    Header(ListedHeader, usize),
+pub(crate) enum Answer<H = ListedHeader> {
+    /// What was read of the header, and the number of octets that the server has sent for it.
+    Header(H, usize),
     /// The server refused.
     Refused,
 }
@@ -65,12 +65,35 @@ pub(crate) fn read_headers<S: Read + Write>(
     session: &mut Transaction<S>,
     messages: impl Iterator<Item = Message>,
     interrupt: &Interrupt,
-    mut each: impl FnMut(Message, Answer) -> GoOn,
+    each: impl FnMut(Message, Answer) -> GoOn,
+) -> Result<(), Error> {
+    read_headers_by(
+        HeaderReader::finish_listed,
+        session,
+        messages,
+        interrupt,
+        each,
+    )
+}
+
+/// Asks for the headers of messages as [`read_headers`] does, and takes what `finish` returns of each.
+///
+/// # Errors
+/// The session failed, or a signal came. A refusal is no error.
+pub(crate) fn read_headers_by<S: Read + Write, H>(
+    finish: impl Fn(HeaderReader) -> H,
+    session: &mut Transaction<S>,
+    messages: impl Iterator<Item = Message>,
+    interrupt: &Interrupt,
+    mut each: impl FnMut(Message, Answer<H>) -> GoOn,
 ) -> Result<(), Error> {
     let mut pipeline = session.retrieve(messages.map(HeaderOf));
     while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
         let answer = match retrieved {
-            Retrieved::Body => read_header(&mut pipeline, interrupt)?,
+            Retrieved::Body => {
+                let (header, received) = read_header(&mut pipeline, interrupt)?;
+                Answer::Header(finish(header), received)
+            }
             Retrieved::Refused(_) => Answer::Refused,
         };
         if each(message, answer) == GoOn::No {
@@ -83,7 +106,7 @@ pub(crate) fn read_headers<S: Read + Write>(
 fn read_header<S: Read + Write>(
     pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
     interrupt: &Interrupt,
-) -> Result<Answer, Error> {
+) -> Result<(HeaderReader, usize), Error> {
     let mut header = HeaderReader::default();
     let mut chunk = Vec::new();
     let mut received = 0;
@@ -98,5 +121,5 @@ fn read_header<S: Read + Write>(
         header.push(&chunk);
         chunk.clear();
     }
-    Ok(Answer::Header(header.finish_listed(), received))
+    Ok((header, received))
 }

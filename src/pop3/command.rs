@@ -46,7 +46,7 @@ pub enum Command<'a> {
     /// Begins TLS.
     Stls,
     /// Asks for the header of a message, and for no line of its body.
-    Top(MessageNumber),
+    Top(MessageNumber, u32),
     /// Asks for the unique-id listing.
     Uidl,
     /// Allows UTF-8 in what follows (RFC 6856).
@@ -74,7 +74,7 @@ impl Command<'_> {
     pub fn flight(&self) -> Flight {
         match self {
             Self::Dele(_) => Flight::Deletion,
-            Self::Retr(_) | Self::Top(_) => Flight::Retrieval,
+            Self::Retr(_) | Self::Top(..) => Flight::Retrieval,
             _ => Flight::Listing,
         }
     }
@@ -109,7 +109,7 @@ impl Command<'_> {
     pub fn is_multi_line(&self) -> bool {
         matches!(
             self,
-            Self::Capa | Self::List | Self::Retr(_) | Self::Top(_) | Self::Uidl
+            Self::Capa | Self::List | Self::Retr(_) | Self::Top(..) | Self::Uidl
         )
     }
 }
@@ -133,7 +133,7 @@ impl fmt::Display for Command<'_> {
             Self::Retr(number) => write!(f, "RETR {number}"),
             Self::Stat => f.write_str("STAT"),
             Self::Stls => f.write_str("STLS"),
-            Self::Top(number) => write!(f, "TOP {number} 0"),
+            Self::Top(number, lines) => write!(f, "TOP {number} {lines}"),
             Self::Uidl => f.write_str("UIDL"),
             Self::Utf8 => f.write_str("UTF8"),
             Self::User(user) => write!(f, "USER {user}"),

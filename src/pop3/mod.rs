@@ -25,7 +25,9 @@ pub use crate::sasl::{Credentials, Mechanism, Strength};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use error::Error;
-pub use pipeline::{Ask, Company, ExpectedSize, HeaderOf, Pipeline, Request, Retrieved};
+pub use pipeline::{
+    Ask, BeginningOf, Company, ExpectedSize, HeaderOf, Pipeline, Request, Retrieved,
+};
 pub use refusal::{Refusal, RefusalCause, RefusedStep, ResponseCode};
 pub use server_habits::ServerHabits;
 pub use server_profile::{CapaUse, Channel, ServerProfile};

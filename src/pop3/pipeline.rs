@@ -106,7 +106,30 @@ pub struct HeaderOf(pub Message);
 
 impl Ask for HeaderOf {
     fn command(&self) -> Command<'static> {
-        Command::Top(self.0.number)
+        Command::Top(self.0.number, 0)
+    }
+
+    fn octets(&self) -> u64 {
+        0
+    }
+
+    fn expected(&self) -> ExpectedSize {
+        ExpectedSize::Any
+    }
+}
+
+/// The beginning of a message, asked for by TOP: its header and some lines.
+#[derive(Clone, Debug)]
+pub struct BeginningOf {
+    /// The message.
+    pub message: Message,
+    /// The number of lines of its body.
+    pub lines: u32,
+}
+
+impl Ask for BeginningOf {
+    fn command(&self) -> Command<'static> {
+        Command::Top(self.message.number, self.lines)
     }
 
     fn octets(&self) -> u64 {

@@ -239,7 +239,7 @@ impl<S: Read + Write> Wire<S> {
         let is_of_message = |command: &Command<'_>| {
             matches!(
                 command,
-                Command::Retr(_) | Command::Top(_) | Command::Dele(_)
+                Command::Retr(_) | Command::Top(..) | Command::Dele(_)
             )
         };
         self.has_pipelined |= self.unanswered.len() > 1 && commands.iter().any(is_of_message);

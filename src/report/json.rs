@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Event, Fact, Finding, Reporter};
 use crate::exit::Failure;
+use crate::mail::headers::ShownHeader;
 use crate::mail::known::{Delivery, Taker};
 use crate::mail::maildrop::UniqueId;
 use crate::mail::status::AccountStatus;
@@ -169,6 +170,40 @@ pub(crate) fn status(
         "staged": status.staged,
         "set_aside": status.set_aside,
         "on_server": status.on_server,
+    })
+    .to_string()
+}
+
+/// The facts about a message on the server.
+pub(crate) struct ListedFacts<'a> {
+    /// The name of the account.
+    pub account: &'a str,
+    /// The message's number in this session.
+    pub number: u32,
+    /// The message's unique-id, as a user can type it.
+    pub unique_id: String,
+    /// The word for its state.
+    pub state: &'static str,
+    /// The message's size in octets, if the server said so.
+    pub size: Option<u64>,
+    /// The date in its header.
+    pub date: Option<String>,
+    /// The sender and the subject.
+    pub header: &'a ShownHeader,
+}
+
+/// Returns the line of `list` for a message.
+pub(crate) fn listed(facts: &ListedFacts<'_>) -> String {
+    json!({
+        "event": "listed",
+        "account": facts.account,
+        "number": facts.number,
+        "unique_id": facts.unique_id,
+        "state": facts.state,
+        "size": facts.size,
+        "date": facts.date,
+        "from": facts.header.from.to_string(),
+        "subject": facts.header.subject.to_string(),
     })
     .to_string()
 }

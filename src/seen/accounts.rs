@@ -6,6 +6,7 @@ use super::account::tag;
 use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
 use super::integrity::find_faults;
+use super::listed_rows::REMOVE_LISTED_ROWS;
 use super::notices::REMOVE_ACCOUNT_NOTICES;
 use super::orders::REMOVE_ORDERS;
 use super::state::STAGED;
@@ -136,6 +137,7 @@ pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlit
         &REMOVE_ACCOUNT_NOTICES,
         &REMOVE_PLACES,
         &REMOVE_ORDERS,
+        &REMOVE_LISTED_ROWS,
         &REMOVE_TARGETS,
         &REMOVE_MESSAGES,
         &REMOVE_ACCOUNT,

@@ -13,6 +13,7 @@ use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
 use super::kept_mail::UnprovenDeletions;
+use super::listed_rows::ListedRows;
 use super::messages::Messages;
 use super::missing::Missing;
 use super::neighbours::{Neighbours, host};
@@ -34,7 +35,7 @@ use crate::moment::Moment;
 /// decides nothing, and every change is one durable transaction.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    database: Database,
+    pub(super) database: Database,
     pub(super) account: AccountRow,
     /// The clock at the start of this run, compared with that of the last one.
     pub(super) clock: Clock,
@@ -214,6 +215,11 @@ impl Ledger {
     /// Reports about the account that are made once.
     pub(crate) fn notices(&self) -> Notices<'_> {
         Notices(self)
+    }
+
+    /// Returns the rows of the last `mailpull list`.
+    pub(crate) fn listed_rows(&self) -> ListedRows<'_> {
+        ListedRows(self)
     }
 
     /// The user's orders to delete messages.

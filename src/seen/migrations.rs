@@ -329,4 +329,12 @@ ALTER TABLE account ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0 /* logins tha
 ALTER TABLE account ADD COLUMN refused_at INTEGER  /* when the last of them was */;
 ALTER TABLE account ADD COLUMN refused_mark BLOB   /* a key, and 16 bits of the digest of key and secret */;
 ",
+    "
+CREATE TABLE listed_row (                   -- of the last `mailpull list`, for `#N`
+    account_name TEXT NOT NULL,             -- the account may have no row yet
+    number    INTEGER NOT NULL,             -- of the message in that session
+    unique_id BLOB    NOT NULL,
+    PRIMARY KEY (account_name, number)
+) STRICT, WITHOUT ROWID;
+",
 ];

@@ -17,7 +17,9 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     (
         "commands",
         &[
-            &["cli", "config", "dial", "oauth2", "poll", "targets"],
+            &[
+                "calendar", "cli", "config", "dial", "oauth2", "poll", "targets",
+            ],
             SERVICES,
             SHARED,
         ],
@@ -40,6 +42,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         &[&["delivery", "poll/plan", "poll/settle", "seen"], SHARED],
     ),
     ("poll/join", &[SHARED]),
+    ("poll/named", &[SHARED]),
     ("poll/missing", &[&["poll/join", "poll/pairing"], SHARED]),
     (
         "poll/not_received",
@@ -93,6 +96,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             &[
                 "poll/join",
                 "poll/missing",
+                "poll/pairing",
                 "poll/plan",
                 "poll/renamed",
                 "pop3",
@@ -123,6 +127,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
     ("os/sys", &[]),
+    ("calendar", &[&["moment"]]),
     ("charset", &[]),
     ("digest", &[&["hex"]]),
     ("exit", &[]),
@@ -161,6 +166,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("dirs", &["config/"]),
     ("encoding_rs", &["charset.rs"]),
     ("humantime", &["commands/log.rs"]),
+    ("jiff", &["calendar.rs"]),
     ("indicatif", &["report/terminal.rs"]),
     ("mailparse", &["mail/headers.rs"]),
     (
@@ -194,6 +200,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("strsim", &["cli/usage_error.rs", "config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/document.rs"]),
+    ("unicode_width", &["commands/columns.rs"]),
     ("ureq_proto", &["oauth2/http.rs", "oauth2/url.rs"]),
     ("x509_parser", &["net/tls/certificate.rs"]),
     ("zeroize", EVERYWHERE),

@@ -37,6 +37,7 @@ mod listing_memory;
 mod listings;
 mod lmtp;
 mod login;
+mod looking;
 mod lost_database;
 mod many_accounts;
 mod mbox;

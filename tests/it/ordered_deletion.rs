@@ -141,13 +141,13 @@ fn an_unknown_unique_id_deletes_nothing() {
     for (word, error) in [
         (
             "x\u{1b}",
-            "mailpull: work: no message is listed as x\\u{1b}; nothing was deleted. To see the unique-ids of \
-             messages: mailpull seen list work; of new ones: mailpull fetch work --dry-run\n",
+            "mailpull: work: no message is listed as x\\u{1b}; nothing was deleted. To see what is on \
+             the server: mailpull list work\n",
         ),
         (
             "twin",
             "mailpull: work: 2 messages are listed as twin, so it is not clear which one is meant; nothing \
-             was deleted. Delete it with another program, for example by webmail\n",
+             was deleted. Use another program for it, for example webmail\n",
         ),
     ] {
         delete(&sandbox, &["a", word])

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Ex
         let is_ordered = ordered.contains(&entry.unique_id) && entry.known.state != State::Gone;
         let undeleted = undeleted.get(&identity);
         ListLine {
-            word: word(entry.known.state),
+            word: entry.known.state.word(),
             size: entry.known.size,
             unique_id: &entry.unique_id,
             copy: entry.known.copy,
@@ -116,16 +116,6 @@ impl fmt::Display for ListLine<'_> {
             Some(reason) => write!(f, ", {reason}"),
             None => Ok(()),
         }
-    }
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Delivered(_) => "delivered",
-        State::Gone => "gone",
-        State::Seen => "seen",
-        State::Staged => "staged",
-        State::Failed(_) => "failed",
     }
 }
 

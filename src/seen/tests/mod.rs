@@ -263,6 +263,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::import::STATEMENTS,
         super::integrity::STATEMENTS,
         super::kept_mail::STATEMENTS,
+        super::listed_rows::STATEMENTS,
         super::messages::STATEMENTS,
         super::missing::STATEMENTS,
         super::neighbours::STATEMENTS,

@@ -1,0 +1,66 @@
+//! Columns of text for a terminal or a file. The only module that uses unicode-width.
+
+use std::io::{self, IsTerminal};
+
+use rustix::termios::tcgetwinsize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Returns the number of columns of the terminal that standard output is; `None` if it is none.
+pub(super) fn terminal_width() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let size = tcgetwinsize(&out).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Returns a text that fills exactly this many columns: cut, with `…` at its end, or filled with blanks.
+pub(super) fn filled(text: &str, columns: usize) -> String {
+    let mut text = cut(text, columns);
+    let missing = columns.saturating_sub(text.width());
+    text.extend(std::iter::repeat_n(' ', missing));
+    text
+}
+
+/// Returns a text that fills at most this many columns: if it is cut it ends with `…`.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    let mut left = columns.saturating_sub(1);
+    for c in text.chars() {
+        let width = c.width().unwrap_or(0);
+        if width > left {
+            break;
+        }
+        left -= width;
+        short.push(c);
+    }
+    if columns > 0 {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_count_twice() {
+        for (text, columns, shown) in [
+            ("abc", 5, "abc  "),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日… "),
+            ("abc", 0, ""),
+            ("", 2, "  "),
+        ] {
+            assert_eq!(filled(text, columns), shown, "{text} in {columns}");
+        }
+    }
+}
