@@ -39,7 +39,7 @@ fn a_list_shows_date_size_sender_subject_and_state() {
     let listed = list(&sandbox, &[]);
 
     listed.succeeds().stdout_has("1  delivered").stdout_has(
-        "\n2  new        2025-11-30 13:05  133 octets  J\u{f6}rg <j@example.org>  Gr\u{fc}\u{df}e\n",
+        "\n2  new        2025-11-30 13:05  133 octets  J\u{f6}rg <j@example.org>      Gr\u{fc}\u{df}e\n",
     );
     assert_eq!(listed.stdout_text().lines().count(), 2);
     sandbox.fetch().succeeds();
