@@ -28,6 +28,9 @@ _mailpull() {
             mailpull,fetch)
                 cmd="mailpull__subcmd__fetch"
                 ;;
+            mailpull,help)
+                cmd="mailpull__subcmd__help"
+                ;;
             mailpull,list)
                 cmd="mailpull__subcmd__list"
                 ;;
@@ -92,7 +95,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete log status watch login account seen"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete log status watch login account seen help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,6 +858,65 @@ _mailpull() {
                     compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailpull__subcmd__help)
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

@@ -131,7 +131,7 @@ post-command=\t''
 new-mail-command=\t''
 report-after=\t''"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_needs_command" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s d -l delete -d 'Delete messages from the server once they are delivered'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
@@ -149,6 +149,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "watch" -d 'Stay i
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to an account\'s provider, or put its password into the keyring'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and list accounts; rename or remove what is remembered of one'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect or repair what mailpull remembers'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "help" -d 'Explain a command, as its option --help does'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mbox -d 'Deliver to the mbox file FILE' -r -F
@@ -259,7 +260,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s d -l delete 
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l retry -d 'Try at once every message that was set aside or waits'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s j -l jobs -d 'Work on at most N accounts at the same time' -r
@@ -357,7 +358,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l progress -d 
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand list" -s j -l jobs -d 'Work on at most N accounts at the same time' -r
@@ -455,7 +456,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand list" -l new -d 'Show only new messages'
 complete -c mailpull -n "__fish_mailpull_using_subcommand list" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand list" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand list" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand list" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand list" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand show" -l lines -d 'Show the header and the first N lines' -r
@@ -469,7 +470,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand show" -l headers -d 'Show only the header'
 complete -c mailpull -n "__fish_mailpull_using_subcommand show" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand show" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand show" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand show" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand show" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -482,7 +483,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l yes -d 'Delete without asking; the messages must be named by their unique-ids'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -494,7 +495,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l progress -d 'D
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -507,7 +508,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l metrics -d 'Print OpenMetrics text for monitoring'
 complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s j -l jobs -d 'Work on at most N accounts at the same time' -r
@@ -605,7 +606,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -l progress -d 
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s o -d 'Set any configuration key except a password, for this run' -r -f -a "enabled=true\t''
@@ -703,7 +704,7 @@ never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l device -d 'Sign in on another device, where a code is typed'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l browser -d 'Sign in with a browser on this machine'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -715,7 +716,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fis
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Find the server, try the login, and add an account to the configuration'
@@ -827,7 +828,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l no-test -d 'Add the account without trying the login'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -839,7 +840,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -851,7 +852,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -863,7 +864,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s o -d 'Set any configuration key except a password, for this run' -r -f -a "enabled=true\t''
@@ -959,7 +960,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -971,7 +972,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_s
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "catch-up" -d 'Mark all messages on the server as seen without downloading them; they are never deleted'
@@ -990,7 +991,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -1002,7 +1003,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l shard -d 'Only export shard K of N (K counts from 0)' -r
@@ -1016,7 +1017,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l move -d 'Mark the accounts as moved; they are no longer fetched here'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -1028,7 +1029,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -1040,7 +1041,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -1053,7 +1054,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l failed -d 'Show only messages that could not be fetched or delivered'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
@@ -1065,6 +1066,18 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand help" -s h -l help -d 'Print help'

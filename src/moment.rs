@@ -28,6 +28,16 @@ pub(crate) struct CalendarTime {
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Moment(pub i64);
 
+/// Returns the time of day in UTC, to the millisecond, as in 12:34:56.789Z.
+pub(crate) fn time_of_day() -> String {
+    let since = sys::calendar_time().duration_since(UNIX_EPOCH);
+    let milliseconds = since.unwrap_or_default().as_millis() % (24 * 3_600_000);
+    let (seconds, milliseconds) = (milliseconds / 1000, milliseconds % 1000);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}Z")
+}
+
 impl Moment {
     /// Returns the present.
     pub fn now() -> Self {

@@ -56,10 +56,7 @@ impl Cli {
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         usage_error::refuse_passwords(&arguments)?;
-        let typed = command()
-            .try_get_matches_from(arguments)
-            .and_then(|matches| Typed::from_arg_matches(&matches))
-            .map_err(usage_error::without_secrets)?;
+        let typed = read(arguments).map_err(usage_error::without_secrets)?;
         let command = match typed.command {
             None => CliCommand::Fetch(FetchArgs {
                 accounts: Vec::new(),
@@ -77,10 +74,37 @@ impl Cli {
     }
 }
 
+/// Reads the arguments. `help COMMAND` is read as `COMMAND --help`.
+fn read(arguments: Vec<OsString>) -> Result<Typed, clap::Error> {
+    let program = arguments.first().cloned();
+    let matches = command().try_get_matches_from(arguments)?;
+    let Some((HELP, asked)) = matches.subcommand() else {
+        return Typed::from_arg_matches(&matches);
+    };
+    let words = asked.get_many::<OsString>(HELP_WORDS).unwrap_or_default();
+    let words = words.cloned().chain([OsString::from("--help")]);
+    let matches = command().try_get_matches_from(program.into_iter().chain(words))?;
+    Typed::from_arg_matches(&matches)
+}
+
 /// Returns the definition of the command line, from which the manual and the completions are made.
 pub fn command() -> clap::Command {
-    Typed::command()
+    // Clap's own help command would add each command a second time to the completions.
+    let words = clap::Arg::new(HELP_WORDS)
+        .value_name("COMMAND")
+        .help("The command, such as fetch or seen list; default: all commands")
+        .num_args(0..)
+        .value_parser(clap::value_parser!(OsString));
+    let help = clap::Command::new(HELP)
+        .about("Explain a command, as its option --help does")
+        .arg(words);
+    Typed::command().subcommand(help)
 }
+
+const HELP: &str = "help";
+
+/// The words behind `help`.
+const HELP_WORDS: &str = "command";
 
 /// The options of every command.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
@@ -99,7 +123,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
 
-    /// Show more; -vv also shows the conversation, with secrets masked
+    /// Show more; -vv also shows the conversation and its times, with secrets masked
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 
@@ -162,8 +186,9 @@ pub enum CliCommand {
 
 /// The command line as clap reads it. The options of `fetch` are allowed without the word.
 #[derive(Parser)]
-#[command(name = "mailpull", version, about = ABOUT, after_help = EXAMPLES)]
-#[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
+#[command(name = "mailpull", version, long_version = LONG_VERSION, about = ABOUT)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(subcommand_value_name = "COMMAND", args_override_self = true)]
 struct Typed {
     #[command(flatten)]
     global: GlobalArgs,
@@ -176,6 +201,14 @@ struct Typed {
 }
 
 const ABOUT: &str = "A POP3 mail fetcher that never loses a message and never delivers it twice";
+
+/// The version and the parts that not every build has.
+const LONG_VERSION: &str = match (cfg!(feature = "gssapi"), cfg!(feature = "keyring")) {
+    (true, true) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: gssapi, keyring"),
+    (true, false) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: gssapi"),
+    (false, true) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: keyring"),
+    (false, false) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: none"),
+};
 
 const GLOBAL: &str = "Global options";
 
@@ -222,6 +255,40 @@ mod tests {
         ] {
             assert_eq!(parse(bare).ok(), parse(named).ok());
             assert!(parse(bare).is_ok(), "{bare}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_options_applies() {
+        for (twice, once) in [
+            ("-c a -c b", "-c b"),
+            ("-c a fetch -c b", "-c b fetch"),
+            ("--maildir a --maildir b", "--maildir b"),
+            ("-k=1d -k=2d", "-k=2d"),
+            ("-d -d -n -n", "-d -n"),
+            ("--json fetch --json", "--json"),
+            ("fetch -j1 -j2 w", "fetch -j2 w"),
+            ("--color never --color always", "--color always"),
+        ] {
+            assert_eq!(parse(twice).ok(), parse(once).ok(), "{twice}");
+            assert!(parse(once).is_ok(), "{once}");
+        }
+        let fetched = fetch("-o port=1 -o port=2").flags.options.options;
+        assert_eq!(fetched, ["port=1", "port=2"]);
+        assert_eq!(parse("-v -v").map(|cli| cli.global.verbose).ok(), Some(2));
+    }
+
+    #[test]
+    fn help_shows_what_the_option_help_shows() {
+        for (words, option) in [
+            ("help", "--help"),
+            ("help fetch", "fetch --help"),
+            ("help seen list", "seen list --help"),
+            ("-q help account", "account --help"),
+        ] {
+            let [words, option] = [words, option].map(|line| parse(line).expect_err(line));
+            assert!(!words.use_stderr());
+            assert_eq!(words.to_string(), option.to_string());
         }
     }
 

@@ -43,9 +43,6 @@ fn no_such_command(error: &clap::Error, word: &str) -> String {
         None => (word.to_owned(), names_in(&command())),
     };
     let hint = match &above {
-        _ if word == "help" => {
-            "Use the option: mailpull --help, or mailpull fetch --help".to_owned()
-        }
         Some(above) => format!(
             "The commands of {} are {}",
             above.get_name(),
@@ -253,8 +250,8 @@ mod tests {
                 "no such command: …. To fetch an account or a URL: mailpull fetch work",
             ),
             (
-                "help x",
-                "no such command: help. Use the option: mailpull --help, or mailpull fetch --help",
+                "help chekc",
+                "no such command: chekc (did you mean check?). See mailpull --help",
             ),
             (
                 "account foo",

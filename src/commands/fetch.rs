@@ -407,7 +407,7 @@ impl FetchAccount<'_> {
         let mut plan = compared.plan;
         if !account.delete_was_asked {
             let last = ledger.runs().last()?.keep;
-            let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
+            let held = plan.hold_surprising_deletions(last.as_deref(), account.policy.keep);
             if held > 0 {
                 reporter.report(Event::Warning(&format_args!(
                     "keep has changed, and {held} messages would stay until you say: mailpull \

@@ -45,7 +45,7 @@ pub struct Account {
     destinations: Vec<OwnDestination>,
     /// The rules of this run for keeping and fetching messages.
     pub policy: Policy,
-    /// The value of `keep` without the flags of this run.
+    /// The value of `keep` without `--keep` and `--delete`.
     pub configured_keep: Keep,
     /// The most connections to its host at the same time, including its own.
     pub max_per_host: u64,
@@ -55,7 +55,7 @@ pub struct Account {
     pub hooks: HookCommands,
     /// The time between two visits, if it is set.
     pub interval: Option<Duration>,
-    /// True if a flag of this run asked to delete delivered messages.
+    /// True if `--delete` asked to delete delivered messages, however many.
     pub delete_was_asked: bool,
     origin: Origin,
 }
@@ -203,8 +203,12 @@ impl Draft<'_> {
     /// # Errors
     /// A key is missing or has no meaning here, or the password would be sent in cleartext.
     pub(super) fn check(self) -> Result<Account, Error> {
-        let configured_keep = value_or_default(&self.written.keep);
-        let asked = self.flags.keep.as_ref().map(|at| at.value);
+        // What -o sets is a configuration that was typed.
+        let typed_keep = self.flags.keep.as_ref();
+        let configured_keep = typed_keep.filter(|at| at.is_of_flag("-o"));
+        let configured_keep = configured_keep.or(self.written.keep.as_ref());
+        let configured_keep = configured_keep.map_or_else(Keep::default, |at| at.value);
+        let delete_was_asked = typed_keep.is_some_and(|at| at.is_of_flag("--delete"));
         let settings = self.flags.over(self.written);
         let dial = connection::options(
             &settings,
@@ -238,7 +242,7 @@ impl Draft<'_> {
             },
             interval: settings.interval.as_ref().map(|at| at.value),
             report_after: value_or(&settings.report_after, REPORT_AFTER),
-            delete_was_asked: asked == Some(Keep::Never),
+            delete_was_asked,
             origin: self.origin,
         })
     }
@@ -382,25 +386,24 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_changes_keep_but_not_the_configured_keep() {
-        for (option, keep, delete_was_asked) in [
-            ("keep=false", Keep::Never, true),
-            ("keep=true", Keep::Always, false),
-            (
-                "order=newest-first",
-                Keep::For(Duration::from_secs(86_400)),
-                false,
-            ),
+    fn only_an_option_of_a_key_changes_the_configured_keep() {
+        let day = Keep::For(Duration::from_secs(86_400));
+        let flag = |flag, value| Overrides::new([(flag, "keep", value)], &[]).expect(flag);
+        for (overrides, keep, configured_keep, delete_was_asked) in [
+            (flag("--delete", "false"), Keep::Never, day, true),
+            (flag("--keep", "false"), Keep::Never, day, false),
+            (flag("--keep", "true"), Keep::Always, day, false),
+            (flags(&["keep=false"]), Keep::Never, Keep::Never, false),
+            (flags(&["keep=true"]), Keep::Always, Keep::Always, false),
+            (flags(&["order=newest-first"]), day, day, false),
         ] {
             let text = format!("{COMPLETE}\nkeep = '1 day'");
-            let flags = flags(&[option]).settings().clone();
-            let account = draft(&text, flags, None)
+            let account = draft(&text, overrides.settings().clone(), None)
                 .check()
                 .expect("the account is complete");
             assert_eq!(account.policy.keep, keep);
             assert_eq!(account.delete_was_asked, delete_was_asked);
-            let day = Keep::For(Duration::from_secs(86_400));
-            assert_eq!(account.configured_keep, day);
+            assert_eq!(account.configured_keep, configured_keep);
         }
     }
 

@@ -388,7 +388,8 @@ keys! {
         /// is more than 90 days ahead of the last run, the age counts anew, and the run reports it once.
         ///
         /// If `keep` has changed and more than 100 messages of earlier runs would now be deleted,
-        /// they stay, and the run reports it; `--delete` deletes them. A message that the server
+        /// they stay, and the run reports it; `--delete` deletes them. It makes no difference if the
+        /// new value comes from `-o` or `--keep=`. A message that the server
         /// lists again after its deletion is deleted once more. If it comes back twice, it stays
         /// until `--delete` is given at least a day later.
         "keep", default "true" => keep: Keep, read choices::keep;

@@ -5,8 +5,9 @@ use crate::config::error::Error;
 use crate::config::keys;
 use crate::config::keys::SectionKind;
 use crate::config::origin::Origin;
-use crate::config::settings::Settings;
+use crate::config::settings::{At, Settings};
 use crate::config::values::Value;
+use crate::mail::policy::Keep;
 
 /// The settings that apply to every account of this run, over those of the file.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,17 @@ impl Overrides {
             ));
         }
         Ok(Self(settings))
+    }
+
+    /// Returns true if a word that is no account may be the age of a `--keep` that stands before it.
+    pub(super) fn keep_may_want(&self, word: &str) -> bool {
+        let is_bare = |at: &At<Keep>| at.value == Keep::Always && at.is_of_flag("--keep");
+        let is_age = || {
+            let begins_with_digit = word.starts_with(|c: char| c.is_ascii_digit());
+            let is_plain = word.bytes().all(|c| c.is_ascii_alphanumeric() || c == b' ');
+            begins_with_digit && is_plain || ["false", "true"].contains(&word)
+        };
+        self.0.keep.as_deref().is_some_and(is_bare) && is_age()
     }
 
     pub(super) fn settings(&self) -> &Settings {

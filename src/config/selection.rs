@@ -75,7 +75,7 @@ impl Config {
             return Err(Error::NoAccount { path: self.path });
         }
         for name in selector.names {
-            self.require(name, selector)?;
+            self.require(name, selector, overrides)?;
         }
         let mut selection = Selection {
             run: self.run.clone(),
@@ -110,8 +110,21 @@ impl Config {
     }
 
     /// Requires that there is an account with this name, in the right shard.
-    fn require(&self, name: &str, selector: &Selector<'_>) -> Result<(), Error> {
+    fn require(
+        &self,
+        name: &str,
+        selector: &Selector<'_>,
+        overrides: &Overrides,
+    ) -> Result<(), Error> {
         if self.names().all(|known| known != name) {
+            if overrides.keep_may_want(name) {
+                return Err(Error::Account {
+                    name: quoted(name),
+                    hint: Some(format!(
+                        "--keep takes an age only behind =, as in --keep='{name}'"
+                    )),
+                });
+            }
             return Err(Error::Account {
                 name: if document::is_account_name(name) {
                     quoted(name)

@@ -25,6 +25,11 @@ pub(super) struct At<T> {
 }
 
 impl<T> At<T> {
+    /// Returns true if it was written by this flag.
+    pub(super) fn is_of_flag(&self, name: &str) -> bool {
+        matches!(&self.origin, Origin::Flag(flag) if flag == name)
+    }
+
     /// Returns an error about the setting. `problem` is the rest of a sentence.
     pub(super) fn wrong(&self, problem: impl ToString) -> Error {
         let (problem, hint) = (problem.to_string(), None);

@@ -79,7 +79,7 @@ use suspicion::Evidence;
 pub(crate) struct PollOptions {
     /// The account's rules for its messages.
     pub policy: Policy,
-    /// `keep` as it is configured, whatever a flag says for this run.
+    /// `keep` as it is configured, whatever `--keep` or `--delete` says for this run.
     pub configured_keep: Keep,
     /// True if the user asked for deletions on the command line, so that they need no confirmation.
     pub may_delete_many: bool,

@@ -409,13 +409,13 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Leaves many old messages on the server if only a changed configuration, and not the user at
-    /// this moment, asks for their deletion.
+    /// Leaves many old messages on the server if a changed `keep` asks for their deletion, unless
+    /// the user has said `--delete`.
     fn hold_surprising_deletions(&mut self, plan: &mut Plan) -> Result<(), Error> {
         if self.options.may_delete_many {
             return Ok(());
         }
-        let keep = self.options.configured_keep;
+        let keep = self.options.policy.keep;
         // Read again: the record may have been taken over since the run began.
         let last = self.ledger.runs().last().map_err(reading)?;
         let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
@@ -433,7 +433,7 @@ impl Poll<'_> {
             return Ok(self.summary.holds_deletions);
         }
         let last = self.ledger.runs().last().map_err(reading)?;
-        let keep = self.options.configured_keep;
+        let keep = self.options.policy.keep;
         let is_held = are_surprising(deletions, last.keep.as_deref(), keep);
         if is_held {
             self.report_held(deletions);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::{Event, Octets, Reporter};
 use crate::exit::Failure;
+use crate::moment;
 use crate::text::OneLine;
 
 /// The amount of output.
@@ -76,7 +77,11 @@ impl Plain {
             )),
             Event::Deleted(what) if is_verbose => remark(&format_args!("deleted {what}")),
             Event::Trace(speaker, line) if self.verbosity >= Verbosity::Trace => {
-                remark(&format_args!("{speaker}: {line}"))
+                let line = about(&format_args!("{speaker}: {line}"));
+                Some(OutputLine::Remark(format!(
+                    "{} {line}",
+                    moment::time_of_day()
+                )))
             }
             _ => None,
         }

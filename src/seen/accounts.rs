@@ -2,11 +2,12 @@
 
 use rusqlite::{Row, params};
 
-use super::account::tag;
+use super::account::{one_shot_name, tag};
 use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
 use super::integrity::find_faults;
 use super::listed_rows::REMOVE_LISTED_ROWS;
+use super::messages::HAS_MESSAGES;
 use super::notices::REMOVE_ACCOUNT_NOTICES;
 use super::orders::REMOVE_ORDERS;
 use super::state::STAGED;
@@ -59,6 +60,29 @@ impl Accounts {
     pub(crate) fn accounts(&self) -> Result<Vec<KnownAccount>, Error> {
         self.database
             .read(|queries| queries.all(&ACCOUNTS, [], known))
+    }
+
+    /// Returns the accounts that an earlier run has found messages for, and those that have a name of
+    /// their own. A URL that was only tried is no account.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn accounts_in_use(&self) -> Result<Vec<KnownAccount>, Error> {
+        let mut accounts = self.accounts()?;
+        let mut failed = None;
+        accounts.retain(|account| {
+            if account.name != one_shot_name(&account.user, &account.server) {
+                return true;
+            }
+            let has_messages = self
+                .database
+                .read(|queries| queries.exists(&HAS_MESSAGES, [account.key]));
+            has_messages.unwrap_or_else(|error| {
+                failed = Some(error);
+                true
+            })
+        });
+        failed.map_or(Ok(accounts), Err)
     }
 
     /// Returns the account with this name.

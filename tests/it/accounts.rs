@@ -1,7 +1,7 @@
 //! `account rename`, `account remove` and `account list`.
 
 use crate::support::mail::notes;
-use crate::support::model_server::ModelServer;
+use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::kill_when_staged;
@@ -178,4 +178,24 @@ fn account_list_shows_user_server_target_and_state() {
     let lines = account(&sandbox, &["list", "--json"]).json_lines();
     assert_eq!(lines[1]["state"], "not enabled");
     assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn account_list_leaves_out_a_url_that_was_only_tried() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("");
+    let url = format!("pop://joe@{}", server.address());
+    let fetch = ["fetch", &url, "-o", "security=none", "--maildir", "m"];
+
+    let tried = sandbox.mailpull(fetch).env("MAILPULL_PASSWORD", "wrong");
+    tried.run().fails_with(77);
+    account(&sandbox, &["list"]).succeeds().stdout_is("");
+
+    let fetched = sandbox.mailpull(fetch).env("MAILPULL_PASSWORD", PASSWORD);
+    fetched.run().succeeds();
+    account(&sandbox, &["list"]).succeeds().stdout_is(format!(
+        "joe@{0}: joe at {0}, not in the configuration\n",
+        server.address()
+    ));
 }

@@ -73,7 +73,14 @@ fn an_invalid_command_line_is_one_line_and_64() {
 #[test]
 fn help_and_version_go_to_standard_output() {
     let sandbox = Sandbox::new();
-    for line in ["--help", "-h", "fetch --help", "check -h", "log -h"] {
+    for line in [
+        "--help",
+        "-h",
+        "help",
+        "fetch --help",
+        "help fetch",
+        "check -h",
+    ] {
         let outcome = sandbox.mailpull(line.split(' ')).run();
         outcome
             .succeeds()
@@ -81,9 +88,26 @@ fn help_and_version_go_to_standard_output() {
             .stderr_is("");
     }
     let version = concat!("mailpull ", env!("CARGO_PKG_VERSION"), "\n");
-    for flag in ["--version", "-V"] {
-        sandbox.mailpull([flag]).run().succeeds().stdout_is(version);
+    sandbox.mailpull(["-V"]).run().succeeds().stdout_is(version);
+    let features = sandbox.mailpull(["--version"]).run();
+    features
+        .succeeds()
+        .stdout_has(version)
+        .stdout_has("\nfeatures: ");
+}
+
+#[test]
+fn an_age_behind_a_bare_keep_is_explained() {
+    let (sandbox, _server) = work(Vec::new());
+    for age in ["14d", "14 days", "false"] {
+        let outcome = sandbox.mailpull(["fetch", "--keep", age]).run();
+        outcome
+            .fails_with(64)
+            .stderr_has(&format!("as in --keep='{age}'"))
+            .complains_in_lines(1);
     }
+    let outcome = sandbox.mailpull(["fetch", "14d"]).run();
+    outcome.fails_with(64).never_says("--keep");
 }
 
 #[test]
@@ -288,7 +312,7 @@ fn a_trace_shows_the_conversation_without_secrets() {
         let outcome = sandbox.mailpull(["-vv"]).run();
         outcome
             .succeeds()
-            .stderr_has("work: S: +OK model server ready\n")
+            .stderr_has("Z work: S: +OK model server ready\n")
             .stderr_has("work: C: UIDL\n")
             .stderr_has("****")
             .never_says(PASSWORD)

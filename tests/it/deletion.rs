@@ -385,21 +385,25 @@ fn a_returning_message_is_kept_when_keep_is_set() {
 
 #[test]
 fn a_changed_keep_deletes_at_most_100_messages_unasked() {
-    for (count, left) in [(100, 0), (101, 101)] {
+    let in_file = "keep = false";
+    for (count, extra, arguments, left) in [
+        (100, in_file, &["fetch"][..], 0),
+        (101, in_file, &["fetch"], 101),
+        (101, "keep = true", &["fetch", "-o", "keep=false"], 101),
+        (101, "keep = true", &["fetch", "--keep=false"], 101),
+    ] {
         let messages: Vec<_> = (1..=count).map(|n| note(&format!("m{n}"))).collect();
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::with_work(server.address(), "keep = true");
         sandbox.fetch().succeeds();
-        sandbox
-            .config("")
-            .account("work", server.address(), "keep = false");
+        sandbox.config("").account("work", server.address(), extra);
 
-        let outcome = sandbox.fetch();
+        let outcome = sandbox.mailpull(arguments).run();
 
         assert_eq!(server.count(), left, "{outcome}");
         if left > 0 {
             outcome.fails_with(78).stderr_has("101 messages");
-            sandbox.fetch().fails_with(78);
+            sandbox.mailpull(arguments).run().fails_with(78);
             sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
             assert_eq!(server.count(), 0);
         }

@@ -45,7 +45,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     let config = config::load(context.global.config.as_deref())?;
     // Nothing was fetched yet if there is no database, and a command that only reads makes none.
     let known_accounts = match context.find_state_folder_to_read()? {
-        Some(folder) => Accounts::open(&folder)?.accounts()?,
+        Some(folder) => Accounts::open(&folder)?.accounts_in_use()?,
         None => Vec::new(),
     };
     let names: Vec<_> = config.names().map(str::to_owned).collect();
