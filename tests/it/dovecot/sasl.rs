@@ -94,6 +94,31 @@ fn scram_is_preferred_to_plain() {
     }
 }
 
+/// Dovecot 2.4.1 closes the connection at a login that is bound by the server's certificate.
+#[test]
+fn a_server_that_ends_at_a_bound_login_gets_a_bare_one() {
+    let with_bound = |dovecot: &Dovecot| match dovecot.dialect() {
+        Dialect::V2_3 => ALL.to_owned(),
+        Dialect::V2_4 => ALL.replace("apop", "apop scram-sha-256-plus"),
+    };
+    let Some(dovecot) = Dovecot::start_with(with_bound) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    for auth in ["auto", "scram-sha-256"] {
+        let sandbox = Sandbox::new();
+        let authority = trust(&sandbox, &dovecot);
+        let keys = format!("security = 'tls'\nauth = '{auth}'\n{authority}");
+        sandbox.account("work", dovecot.tls_address(), &keys);
+        for _ in 0..2 {
+            let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+            outcome.succeeds().stderr_has("C: AUTH SCRAM-SHA-256 ****");
+        }
+        sandbox.work().holds(&messages);
+    }
+}
+
 #[test]
 fn long_and_non_ascii_names_and_passwords_work() {
     let all = |_: &Dovecot| format!("{ALL}auth_username_chars =\n");
