@@ -22,6 +22,9 @@ _mailpull() {
             mailpull,check)
                 cmd="mailpull__subcmd__check"
                 ;;
+            mailpull,completions)
+                cmd="mailpull__subcmd__completions"
+                ;;
             mailpull,delete)
                 cmd="mailpull__subcmd__delete"
                 ;;
@@ -95,7 +98,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete log status watch login account seen help"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete log status watch login account seen completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -221,7 +224,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -344,7 +347,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -584,7 +587,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -659,9 +662,68 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailpull__subcmd__completions)
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help bash fish zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -855,7 +917,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -985,7 +1047,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -1107,7 +1169,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -1780,7 +1842,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= local-user= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false mbox= mbox-lock= lmtp= deliver= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first interval= pre-command= post-command= new-mail-command= report-after=" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -1838,8 +1900,36 @@ _mailpull() {
     esac
 }
 
+# Asks the program for accounts, keys and unique-ids. What it does not know is completed as above.
+_mailpull_names() {
+    local rest=$COMP_LINE word full="" IFS=$'\n'
+    local -a words=()
+    # Bash also splits words at characters such as = and @; they are put together again.
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        if [[ ${#words[@]} -gt 0 && -n $word && $rest == "$word"* ]]; then
+            full+=$word
+            words[${#words[@]}-1]=$full
+        else
+            full=$word
+            words+=("$word")
+        fi
+        rest=${rest#*"$word"}
+    done
+    # Only $2 is replaced: what follows the last = or :, or begins with the last @.
+    local before=${full%"$2"}
+    COMPREPLY=()
+    for word in $("${1/#\~/$HOME}" __complete -- "${words[@]:1}" 2>/dev/null); do
+        word=${word#"$before"}
+        [[ $word == *= ]] && compopt -o nospace 2>/dev/null
+        printf -v word %q "$word"
+        COMPREPLY+=("$word")
+    done
+    unset IFS
+    [[ ${#COMPREPLY[@]} -gt 0 ]] || _mailpull "$@"
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _mailpull -o nosort -o bashdefault -o default mailpull
+    complete -F _mailpull_names -o nosort -o bashdefault -o default mailpull
 else
-    complete -F _mailpull -o bashdefault -o default mailpull
+    complete -F _mailpull_names -o bashdefault -o default mailpull
 fi

@@ -8,7 +8,9 @@ use clap::{
 };
 
 mod account;
+mod candidates;
 mod check;
+mod completions;
 mod delete;
 mod fetch;
 mod list;
@@ -22,7 +24,9 @@ mod usage_error;
 mod watch;
 
 pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
+pub use candidates::{CandidateKind, UnfinishedLine};
 pub use check::CheckArgs;
+pub use completions::{CandidatesArgs, CompletionsArgs, ShellName};
 pub use delete::DeleteArgs;
 pub use fetch::{FetchArgs, FetchFlags};
 pub use list::ServerListArgs;
@@ -56,35 +60,30 @@ impl Cli {
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         usage_error::refuse_passwords(&arguments)?;
-        let typed = read(arguments).map_err(usage_error::without_secrets)?;
-        let command = match typed.command {
-            None => CliCommand::Fetch(FetchArgs {
-                accounts: Vec::new(),
-                flags: typed.flags,
-            }),
-            Some(_) if typed.flags != FetchFlags::default() => {
-                return Err(usage_error::misplaced_flags());
-            }
-            Some(command) => command,
-        };
-        Ok(Self {
-            global: typed.global,
-            command,
-        })
+        read(arguments).map_err(usage_error::without_secrets)
     }
 }
 
 /// Reads the arguments. `help COMMAND` is read as `COMMAND --help`.
-fn read(arguments: Vec<OsString>) -> Result<Typed, clap::Error> {
+fn read(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let program = arguments.first().cloned();
-    let matches = command().try_get_matches_from(arguments)?;
-    let Some((HELP, asked)) = matches.subcommand() else {
-        return Typed::from_arg_matches(&matches);
-    };
-    let words = asked.get_many::<OsString>(HELP_WORDS).unwrap_or_default();
-    let words = words.cloned().chain([OsString::from("--help")]);
-    let matches = command().try_get_matches_from(program.into_iter().chain(words))?;
-    Typed::from_arg_matches(&matches)
+    let hidden = CandidatesArgs::augment_args(clap::Command::new(CANDIDATES));
+    let matches = command()
+        .subcommand(hidden)
+        .try_get_matches_from(arguments)?;
+    match matches.subcommand() {
+        Some((HELP, asked)) => {
+            let words = asked.get_many::<OsString>(HELP_WORDS).unwrap_or_default();
+            let words = words.cloned().chain([OsString::from("--help")]);
+            let matches = command().try_get_matches_from(program.into_iter().chain(words))?;
+            Typed::from_arg_matches(&matches)?.complete()
+        }
+        Some((CANDIDATES, words)) => Ok(Cli {
+            global: GlobalArgs::from_arg_matches(&matches)?,
+            command: CliCommand::Candidates(CandidatesArgs::from_arg_matches(words)?),
+        }),
+        _ => Typed::from_arg_matches(&matches)?.complete(),
+    }
 }
 
 /// Returns the definition of the command line, from which the manual and the completions are made.
@@ -182,6 +181,11 @@ pub enum CliCommand {
     /// Inspect or repair what mailpull remembers
     #[command(subcommand)]
     Seen(SeenCommand),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Prints what the last word of an unfinished command line can be. Only the completions call it.
+    #[command(skip)]
+    Candidates(CandidatesArgs),
 }
 
 /// The command line as clap reads it. The options of `fetch` are allowed without the word.
@@ -199,6 +203,29 @@ struct Typed {
     #[command(subcommand)]
     command: Option<CliCommand>,
 }
+
+impl Typed {
+    /// Adds the command that is meant if none is typed.
+    fn complete(self) -> Result<Cli, clap::Error> {
+        let command = match self.command {
+            None => CliCommand::Fetch(FetchArgs {
+                accounts: Vec::new(),
+                flags: self.flags,
+            }),
+            Some(_) if self.flags != FetchFlags::default() => {
+                return Err(usage_error::misplaced_flags());
+            }
+            Some(command) => command,
+        };
+        Ok(Cli {
+            global: self.global,
+            command,
+        })
+    }
+}
+
+/// The hidden command that the completions call. The manual and the completions do not have it.
+const CANDIDATES: &str = "__complete";
 
 const ABOUT: &str = "A POP3 mail fetcher that never loses a message and never delivers it twice";
 

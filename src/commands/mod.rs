@@ -17,6 +17,7 @@ mod account;
 mod brake;
 mod check;
 mod columns;
+mod completions;
 mod connect;
 mod context;
 mod credentials;
@@ -69,6 +70,8 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
     match command {
         CliCommand::Fetch(arguments) => fetch::run(arguments, context),
         CliCommand::Check(arguments) => check::run(arguments, context),
+        CliCommand::Candidates(arguments) => Ok(completions::candidates(arguments, context)),
+        CliCommand::Completions(arguments) => completions::run(arguments),
         CliCommand::Delete(arguments) => delete::run(arguments, context),
         CliCommand::Account(command) => account::run(command, context),
         CliCommand::List(arguments) => list::run(arguments, context),
@@ -97,6 +100,8 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         }
         CliCommand::Watch(_) => Interrupt::install_for_watch(),
         CliCommand::Account(_)
+        | CliCommand::Candidates(_)
+        | CliCommand::Completions(_)
         | CliCommand::Log(_)
         | CliCommand::Seen(_)
         | CliCommand::Status(_) => Interrupt::never(),

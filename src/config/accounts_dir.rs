@@ -66,18 +66,37 @@ pub(super) fn find(
 /// The folder cannot be read, or others can replace files in it. An error in one file is returned
 /// with that file.
 pub(super) fn read(path: &Path) -> Result<Vec<AccountFile>, Error> {
-    let folder =
-        walk::open_folder::<RealCalls>(path, PathRule::Strict).map_err(|error| match error {
-            WalkError::System { source, .. } => unreadable(path, source),
-            WalkError::Unsafe(path) => Exposed::from(path).into(),
-        })?;
-    let names = account_names(&folder).map_err(|errno| unreadable(path, errno.into()))?;
+    let (folder, names) = open(path)?;
     let files = names
         .iter()
         .map(|name| AccountFile::read(&folder, name, path));
     let mut files: Vec<_> = files.collect();
     refuse_second_names(&mut files);
     Ok(files)
+}
+
+/// Lists the names of the accounts without reading their files.
+///
+/// # Errors
+/// The folder cannot be read, or others can replace files in it.
+pub(super) fn list_names(path: &Path) -> Result<Vec<String>, Error> {
+    let (_, files) = open(path)?;
+    let names = files.iter().map(|file| Path::new(file).file_stem());
+    let names = names.filter_map(|name| Some(name?.to_str()?.to_owned()));
+    Ok(names
+        .filter(|name| document::is_account_name(name))
+        .collect())
+}
+
+/// Opens the folder, and lists the files that are accounts.
+fn open(path: &Path) -> Result<(WalkedFolder<RealCalls>, Vec<OsString>), Error> {
+    let folder =
+        walk::open_folder::<RealCalls>(path, PathRule::Strict).map_err(|error| match error {
+            WalkError::System { source, .. } => unreadable(path, source),
+            WalkError::Unsafe(path) => Exposed::from(path).into(),
+        })?;
+    let names = account_names(&folder).map_err(|errno| unreadable(path, errno.into()))?;
+    Ok((folder, names))
 }
 
 fn account_names(folder: &WalkedFolder<RealCalls>) -> Result<Vec<OsString>, Errno> {

@@ -100,6 +100,23 @@ pub(crate) fn load(chosen: Option<&Path>) -> Result<Config, Error> {
     Config::read(&config_file(chosen)?, dirs::home_dir())
 }
 
+/// Returns the names of all accounts, without reading the files of single accounts.
+///
+/// # Errors
+/// The errors of [`load`] about the configuration file and the folder.
+pub(crate) fn list_names(chosen: Option<&Path>) -> Result<Vec<String>, Error> {
+    let path = config_file(chosen)?;
+    let file = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;
+    let document = Document::parse(file.octets(), &shown(&path))?;
+    let mut names: Vec<_> = document.accounts.into_iter().map(|it| it.name).collect();
+    if let Some(folder) = document.accounts_dir {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let folder = accounts_dir::find(folder, base, dirs::home_dir().as_deref())?;
+        names.extend(accounts_dir::list_names(&folder)?);
+    }
+    Ok(names)
+}
+
 /// Returns the path of the configuration file, which need not exist.
 fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     match (chosen, dirs::config_dir()) {

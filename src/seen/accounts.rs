@@ -94,6 +94,25 @@ impl Accounts {
             .read(|queries| queries.first(&FIND, [name], known))
     }
 
+    /// Returns the first unique-ids from this text on, of the messages that are known of an account and of
+    /// those that were listed last.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn unique_ids(
+        &self,
+        account: &str,
+        begin: &str,
+        most: u32,
+    ) -> Result<Vec<String>, Error> {
+        let values = params![account, begin.as_bytes(), most];
+        let found: Vec<Vec<u8>> = self
+            .database
+            .read(|queries| queries.all(&UNIQUE_IDS_FROM, values, |row| row.get(0)))?;
+        let texts = found.into_iter().map(String::from_utf8);
+        Ok(texts.filter_map(Result::ok).collect())
+    }
+
     /// Gives an account a name that no other account has. Its files get the tag of the new name from
     /// then on.
     ///
@@ -185,6 +204,12 @@ statements! {
     ACCOUNTS = "SELECT id, name, server, user, moved FROM account ORDER BY id";
     FIND = "SELECT id, name, server, user, moved FROM account WHERE name = ?1";
     RENAME = "UPDATE account SET name = ?2, tag = ?3 WHERE id = ?1";
+
+    UNIQUE_IDS_FROM =
+        "SELECT unique_id FROM seen
+             WHERE account = (SELECT id FROM account WHERE name = ?1) AND unique_id >= ?2
+         UNION SELECT unique_id FROM listed_row WHERE account_name = ?1 AND unique_id >= ?2
+         ORDER BY unique_id LIMIT ?3";
 
     COUNT_STAGED = "SELECT count(*) FROM seen WHERE account = ?1 AND state = {STAGED}";
 

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use mailpull::{cli, config};
@@ -97,27 +96,6 @@ fn the_completions_are_valid_shell_code() {
             Program::new(check).run().succeeds().is_silent();
         }
     }
-}
-
-#[test]
-fn bash_completes_flags_and_keys() {
-    let Some(bash) = tools::find("bash") else {
-        return;
-    };
-    let mut complete = Command::new(bash);
-    complete.current_dir(root()).args([
-        "-c",
-        ". completions/mailpull.bash
-        COMP_WORDS=(mailpull fetch --max-) COMP_CWORD=2
-        _mailpull mailpull --max- fetch
-        echo \"${COMPREPLY[*]}\"
-        COMP_WORDS=(mailpull fetch -o or) COMP_CWORD=3
-        _mailpull mailpull or -o
-        echo \"${COMPREPLY[*]}\"",
-    ]);
-    Program::new(complete).run().succeeds().stdout_is(
-        "--max-messages --max-size --max-total\norder=oldest-first order=newest-first\n",
-    );
 }
 
 fn manual() -> String {
@@ -259,41 +237,39 @@ fn name_of(arg: &clap::Arg) -> &str {
     arg.get_id().as_str()
 }
 
+/// Renders the completions of flags and commands, and adds what asks the program for names.
 fn completions(shell: Shell) -> String {
-    let mut command = with_keys(cli::command());
     let mut octets = Vec::new();
-    clap_complete::generate(shell, &mut command, "mailpull", &mut octets);
+    clap_complete::generate(shell, &mut cli::command(), "mailpull", &mut octets);
     let script = String::from_utf8(octets).expect("completions are text");
-    // bash would put a space after `max-size=`, before the value that is still to be typed.
-    let begin = "COMPREPLY=($(compgen -W \"enabled=";
-    script.replace(begin, &format!("compopt -o nospace 2>/dev/null; {begin}"))
-}
-
-/// Adds the values that `-o` can have: every key, with its words if it has any.
-///
-/// They are added only here. In the program, any key reads values that no list has.
-fn with_keys(command: clap::Command) -> clap::Command {
-    let values = config::keys()
-        .iter()
-        .filter(|key| key.can_be_typed())
-        .flat_map(|key| match key.words {
-            [] => vec![format!("{}=", key.name)],
-            words => words
-                .iter()
-                .map(|word| format!("{}={word}", key.name))
-                .collect(),
-        });
-    // clap keeps values only if they live as long as the program.
-    let values: Vec<&'static str> = values.map(|value| &*value.leak()).collect();
-    command
-        .mut_args(|arg| {
-            if arg.get_short() == Some('o') {
-                arg.value_parser(PossibleValuesParser::new(values.iter()))
-            } else {
-                arg
-            }
-        })
-        .mut_subcommands(with_keys)
+    let replace = |script: String, before: &str, after: &str| {
+        assert!(script.contains(before), "{shell} has no {before:?}");
+        script.replace(before, after)
+    };
+    match shell {
+        Shell::Bash => {
+            let end = "\nif [[ \"${BASH_VERSINFO[0]}\" -eq 4";
+            let names = include_str!("generated/names.bash");
+            let script = replace(script, end, &format!("{names}{end}"));
+            replace(
+                script,
+                "complete -F _mailpull ",
+                "complete -F _mailpull_names ",
+            )
+        }
+        Shell::Zsh => {
+            let script = replace(script, "\n_mailpull() {\n", "\n_mailpull_flags() {\n");
+            let end = "\nif [ \"$funcstack[1]\"";
+            let names = include_str!("generated/names.zsh");
+            replace(script, end, &format!("{names}{end}"))
+        }
+        _ => {
+            // Only its own line completes the value of an option.
+            let option = " -s o -d ";
+            let values = " -s o -f -a \"(__mailpull_candidates)\" -d ";
+            replace(script, option, values) + include_str!("generated/names.fish")
+        }
+    }
 }
 
 fn section(name: &str) -> &'static str {

@@ -11,6 +11,7 @@ mod capabilities;
 mod causes;
 mod cli;
 mod clocks;
+mod completions;
 mod concurrent_runs;
 mod config;
 mod connection_cuts;
