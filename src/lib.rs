@@ -56,6 +56,7 @@ pub mod exit;
 mod hex;
 mod hidden;
 pub mod imap;
+pub mod import;
 pub mod limits;
 pub mod mail;
 pub mod moment;

@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod delete;
 mod fetch;
+mod import;
 mod list;
 mod log;
 mod login;
@@ -29,6 +30,7 @@ pub use check::CheckArgs;
 pub use completions::{CandidatesArgs, CompletionsArgs, ShellName};
 pub use delete::DeleteArgs;
 pub use fetch::{FetchArgs, FetchFlags};
+pub use import::{ImportFromArgs, ImportedProgram};
 pub use list::ServerListArgs;
 pub use log::LogArgs;
 pub use login::LoginArgs;
@@ -175,6 +177,8 @@ pub enum CliCommand {
     Watch(WatchArgs),
     /// Sign in to an account's provider, or put its password into the keyring
     Login(LoginArgs),
+    /// Take over the accounts of another fetcher, and what it has fetched
+    Import(ImportFromArgs),
     /// Add, test and list accounts; rename or remove what is remembered of one
     #[command(subcommand)]
     Account(AccountCommand),

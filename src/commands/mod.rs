@@ -26,6 +26,7 @@ mod failure;
 mod fetch;
 mod hooks;
 mod host_turns;
+mod import;
 mod lasting;
 mod list;
 mod log;
@@ -74,6 +75,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Completions(arguments) => completions::run(arguments),
         CliCommand::Delete(arguments) => delete::run(arguments, context),
         CliCommand::Account(command) => account::run(command, context),
+        CliCommand::Import(arguments) => import::run(arguments, context),
         CliCommand::List(arguments) => list::run(arguments, context),
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
@@ -91,6 +93,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         CliCommand::Check(_)
         | CliCommand::Delete(_)
         | CliCommand::Fetch(_)
+        | CliCommand::Import(_)
         | CliCommand::List(_)
         | CliCommand::Login(_)
         | CliCommand::Show(_)

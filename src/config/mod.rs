@@ -168,6 +168,19 @@ fn usable(loaded: Result<Config, Error>) -> Result<Config, Error> {
     }
 }
 
+/// Returns the user's home folder.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn home() -> Result<PathBuf, Error> {
+    dirs::home_dir().ok_or(Error::NoHome)
+}
+
+/// Returns the folder of the user's configurations, if there is a home folder.
+pub(crate) fn user_config_folder() -> Option<PathBuf> {
+    dirs::config_dir()
+}
+
 /// Returns every key that an account can have, in the order of the manual.
 pub fn keys() -> &'static [Key] {
     keys::KEYS

@@ -18,6 +18,7 @@ use crate::os::replace_file::{self, LockedFile, Secrecy};
 use crate::os::secret::Secret;
 use crate::os::secret_file::{FileError, shown};
 use crate::os::signals::Interrupt;
+use crate::text::OneLine;
 
 /// An account that is not in the configuration file yet: its keys as they were typed.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct NewAccount {
     flags: Vec<Flag>,
     options: Vec<String>,
     password: Option<Secret>,
+    /// Lines that stand above the section.
+    comments: Vec<String>,
 }
 
 /// A flag, or the answer to a question that stands for it, with the key that it sets.
@@ -59,6 +62,7 @@ impl NewAccount {
             flags: Vec::new(),
             options: options.to_vec(),
             password: None,
+            comments: Vec::new(),
         };
         new_account.overrides().map(|_| new_account)
     }
@@ -145,6 +149,21 @@ impl NewAccount {
         self.overrides().map(drop).inspect_err(|_| {
             self.flags.pop();
         })
+    }
+
+    /// Adds a line that stands above the account as a comment.
+    pub(crate) fn add_comment(&mut self, line: &str) {
+        self.comments.push(OneLine(line).to_string());
+    }
+
+    /// Returns true if the file has an account with this name.
+    pub(crate) fn is_taken(&self, name: &str) -> bool {
+        self.config.names().any(|other| other == name)
+    }
+
+    /// Returns the text that [`Self::write`] would add to the file.
+    pub(crate) fn text(&self) -> Zeroizing<String> {
+        self.section()
     }
 
     /// Sets the password that will be stored in the file.
@@ -251,7 +270,9 @@ impl NewAccount {
                 document::toml_string(name)
             }
         };
-        let mut text = Zeroizing::new(format!("[accounts.{}]\n", quote(&self.name)));
+        let comments = self.comments.iter().map(|line| format!("# {line}\n"));
+        let comments: String = comments.collect();
+        let mut text = Zeroizing::new(format!("{comments}[accounts.{}]\n", quote(&self.name)));
         let mut add = |key: &str, value: &str| {
             // The last value may be a password. Appending in the space that is reserved leaves no
             // copy of it in memory.

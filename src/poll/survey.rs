@@ -118,7 +118,7 @@ impl<'a> KnownMessages<'a> {
         })
     }
 
-    /// Returns the words for the states of all listed messages, by position: those of [`State::word`], and
+    /// Returns the words for the states of all listed messages, by position: those of `State::word`, and
     /// `new` for a message that would be fetched and never was.
     ///
     /// # Errors

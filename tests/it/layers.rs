@@ -18,13 +18,15 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         "commands",
         &[
             &[
-                "calendar", "cli", "config", "dial", "oauth2", "poll", "targets",
+                "calendar", "cli", "config", "dial", "import", "oauth2", "poll", "targets",
             ],
             SERVICES,
             SHARED,
         ],
     ),
     ("cli", &[]),
+    // The configurations of other fetchers: from text to values.
+    ("import", &[]),
     // Only the options that each service declares.
     (
         "config",

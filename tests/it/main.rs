@@ -30,6 +30,7 @@ mod generated;
 mod hooks;
 mod hostile;
 mod imap;
+mod importing;
 mod keyring;
 mod known_server;
 mod layers;

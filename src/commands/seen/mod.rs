@@ -186,7 +186,7 @@ fn outlook(staged: &Staged, state: StagedState, is_faulty: bool) -> String {
 }
 
 /// Opens a session and plans it as if everything new were to be fetched.
-fn list_new(
+pub(super) fn list_new(
     account: &Account,
     ledger: &Ledger,
     context: &Context<'_>,

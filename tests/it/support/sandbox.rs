@@ -98,7 +98,12 @@ impl Sandbox {
 
     /// Makes a sandbox that belongs to a user who is not root. The program runs as this user.
     pub(crate) fn unprivileged() -> Self {
-        let sandbox = Self::owned_by(OWNER);
+        Self::unprivileged_as(OWNER)
+    }
+
+    /// Makes a sandbox as [`Self::unprivileged`] does, that belongs to this user.
+    pub(crate) fn unprivileged_as(owner: u32) -> Self {
+        let sandbox = Self::owned_by(owner);
         if sandbox.owner.is_some() {
             let program = sandbox.program();
             let folder = program.parent().expect("the program is in a folder");

@@ -1,0 +1,295 @@
+//! `mailpull import`: takes over the accounts of another fetcher, and what it has fetched.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use super::{Context, print_line, seen};
+use crate::cli::{ImportFromArgs, ImportedProgram};
+use crate::config::{self, NewAccount};
+use crate::exit::{Exit, Failure};
+use crate::import::{KnownIds, OldAccount, OldProgram, OldSurroundings, StatePlace, Translation};
+use crate::report::Event;
+
+/// The largest configuration or state that is read, in octets.
+const LARGEST_FILE: u64 = 256 << 20;
+
+/// Translates the configuration of another fetcher, adds its accounts to that of mailpull, and marks as seen what
+/// it has fetched of each. An account that is there already is not changed, so that an import that was
+/// interrupted can be repeated.
+pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let program = match arguments.program {
+        ImportedProgram::Fetchmail => OldProgram::Fetchmail,
+        ImportedProgram::Getmail => OldProgram::Getmail,
+        ImportedProgram::Mpop => OldProgram::Mpop,
+    };
+    let home = config::home()?;
+    let file = match &arguments.file {
+        Some(file) => std::path::absolute(file).map_err(|error| unreadable(file, &error))?,
+        None => usual_place(program, &home)?,
+    };
+    let text = read(&file)?;
+    let text = String::from_utf8_lossy(&text);
+    let local_user = env::var("LOGNAME")
+        .or_else(|_| env::var("USER"))
+        .unwrap_or_default();
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let around = OldSurroundings {
+        home: &home.to_string_lossy(),
+        local_user: &local_user,
+        file_stem: stem.trim_start_matches('.'),
+    };
+    let translation = program.translate(&text, &around).map_err(|why| {
+        let what = format!("{}: {why}", file.display());
+        Failure::new(what, Exit::Configuration)
+    })?;
+    if let Some(name) = &arguments.password_of {
+        return print_password(&translation, name);
+    }
+    let import = Import {
+        program,
+        file: &file,
+        is_dry: arguments.dry_run,
+        context,
+    };
+    import.run(translation)
+}
+
+/// An import of one configuration.
+struct Import<'a> {
+    program: OldProgram,
+    file: &'a Path,
+    is_dry: bool,
+    context: &'a Context<'a>,
+}
+
+impl Import<'_> {
+    fn run(&self, translation: Translation) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        for account in &translation.accounts {
+            let imported = self.account(account);
+            exit = exit.max(imported.unwrap_or_else(|failure| {
+                let reporter = self.context.reporter(&account.name);
+                self.context.report_failure(reporter, &failure)
+            }));
+            if self.context.interrupt.is_ending() {
+                return Ok(exit);
+            }
+        }
+        for note in &translation.notes {
+            print_line(&format!("{}: {note}", self.file.display()));
+        }
+        if !self.is_dry && exit == Exit::Done && !translation.accounts.is_empty() {
+            print_line(self.farewell());
+        }
+        Ok(exit)
+    }
+
+    /// Imports an account: its keys first, and then its state.
+    fn account(&self, old: &OldAccount) -> Result<Exit, Failure> {
+        let chosen = self.context.global.config.as_deref();
+        let options = old.keys.iter().map(|(key, value)| format!("{key}={value}"));
+        let mut options: Vec<String> = options.collect();
+        let has_command = old.keys.iter().any(|(key, _)| *key == "password-command");
+        if old.password.is_some() && !has_command {
+            options.push(format!(
+                "password-command={}",
+                self.password_command(&old.name)?
+            ));
+        }
+        let mut new_account = NewAccount::new(chosen, &options)?;
+        if new_account.is_taken(&old.name) {
+            print_line(&format!(
+                "{}: the account is in {} already",
+                old.name,
+                new_account.path()
+            ));
+        } else {
+            new_account.set_name(&old.name)?;
+            new_account.add_comment(&format!("Taken over from {}.", self.file.display()));
+            for note in &old.notes {
+                new_account.add_comment(note);
+            }
+            new_account.account()?;
+            if self.is_dry {
+                let mut out = io::stdout().lock();
+                // A reader who closed standard output has seen enough.
+                let _ = writeln!(out, "{}", *new_account.text());
+            } else {
+                new_account.write(&self.context.interrupt)?;
+                print_line(&format!("{}: added to {}", old.name, new_account.path()));
+                for note in &old.notes {
+                    print_line(&format!("{}: {note}", old.name));
+                }
+            }
+        }
+        match &old.state {
+            Some(place) => self.take_over(&old.name, place),
+            None => Ok(Exit::Done),
+        }
+    }
+
+    /// Returns the command that prints a password of the old configuration, as a key's value.
+    fn password_command(&self, name: &str) -> Result<String, Failure> {
+        let program = env::current_exe().map_err(|error| {
+            Failure::new(
+                format!("the place of this program is unknown: {error}"),
+                Exit::LocalIo,
+            )
+        })?;
+        let (program, file) = (program.to_string_lossy(), self.file.to_string_lossy());
+        let old = self.program.name();
+        let words = [&*program, "import", old, &*file, "--password-of", name];
+        Ok(format!("{words:?}"))
+    }
+
+    /// Marks as seen what the old program has fetched and the server still lists.
+    fn take_over(&self, name: &str, place: &StatePlace) -> Result<Exit, Failure> {
+        let file = match self.file.parent() {
+            Some(folder) => folder.join(&place.file),
+            None => place.file.clone(),
+        };
+        let known = match fs::exists(&file) {
+            Ok(false) => KnownIds::default(),
+            _ => self.program.known_ids(&read(&file)?, place),
+        };
+        let old = self.program.name();
+        if known.is_empty() {
+            print_line(&format!(
+                "{name}: {old} remembers nothing of this account in {}; the first fetch downloads everything on the \
+                 server. To leave that there: mailpull seen catch-up {name}",
+                file.display()
+            ));
+            return Ok(Exit::Done);
+        }
+        if self.is_dry {
+            let count = known.len();
+            print_line(&format!(
+                "{name}: {old} remembers {count} messages in {}",
+                file.display()
+            ));
+            return Ok(Exit::Done);
+        }
+        let (account, mut ledger) = seen::open(name, self.context)?;
+        let _lock = ledger.lock()?;
+        let (session, listing, plan) = seen::list_new(&account, &ledger, self.context)?;
+        session.quit();
+        let fetched: Vec<_> = plan
+            .fetch
+            .iter()
+            .filter(|pick| known.has(listing.unique_id(pick.position)))
+            .collect();
+        let listed = listing.positions();
+        let is_known = listed
+            .filter(|at| known.has(listing.unique_id(*at)))
+            .count();
+        if is_known == 0 && !listing.is_empty() {
+            let what = format!(
+                "{old} knows none of the {} messages on the server, although it remembers {}; nothing is marked",
+                listing.len(),
+                known.len()
+            );
+            let hint = format!(
+                "To leave all of them on the server: mailpull seen catch-up {name}. To fetch them: mailpull fetch {name}"
+            );
+            return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
+        }
+        let messages = fetched
+            .iter()
+            .map(|pick| listing.message(pick.position, pick.copy));
+        ledger.messages().mark_seen(messages)?;
+        let reporter = self.context.reporter(name);
+        reporter.report(Event::Note(&format_args!(
+            "{} were not known before",
+            fetched.len()
+        )));
+        print_line(&format!(
+            "{name}: {is_known} of {} messages on the server were known to {old}; they stay there and are not fetched again",
+            listing.len()
+        ));
+        Ok(Exit::Done)
+    }
+
+    /// Says how to stop the old program.
+    fn farewell(&self) -> &'static str {
+        match self.program {
+            OldProgram::Fetchmail => {
+                "Now stop fetchmail: fetchmail --quit; remove its line from crontab -e; systemctl disable --now fetchmail"
+            }
+            OldProgram::Getmail => {
+                "Now stop getmail: remove its line from crontab -e, or its systemd unit"
+            }
+            OldProgram::Mpop => {
+                "Now stop mpop: remove its line from crontab -e, or its systemd unit"
+            }
+        }
+    }
+}
+
+/// Prints a password of the old configuration to a pipe.
+fn print_password(translation: &Translation, name: &str) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        let what = "a password is not printed to a terminal";
+        return Err(Failure::new(what, Exit::Usage));
+    }
+    let account = translation
+        .accounts
+        .iter()
+        .find(|account| account.name == name);
+    let password = account.and_then(|account| account.password.as_ref());
+    let Some(password) = password else {
+        let what =
+            format!("the old configuration has no password for an account {name:?} any more");
+        return Err(Failure::new(what, Exit::Configuration));
+    };
+    let written = out
+        .write_all(password.as_bytes())
+        .and_then(|()| out.flush());
+    written.map_err(|error| {
+        Failure::new(format!("cannot print the password: {error}"), Exit::LocalIo)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Returns the usual place of a configuration.
+fn usual_place(program: OldProgram, home: &Path) -> Result<PathBuf, Failure> {
+    let config = config::user_config_folder().unwrap_or_else(|| home.join(".config"));
+    let places = match program {
+        OldProgram::Fetchmail => vec![home.join(".fetchmailrc")],
+        OldProgram::Getmail => vec![
+            config.join("getmail/getmailrc"),
+            home.join(".getmail/getmailrc"),
+        ],
+        OldProgram::Mpop => vec![home.join(".mpoprc"), config.join("mpop/config")],
+    };
+    if let Some(found) = places.iter().find(|place| place.exists()) {
+        return Ok(found.clone());
+    }
+    let names: Vec<_> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    let what = format!(
+        "{} has no configuration at {}",
+        program.name(),
+        names.join(" or ")
+    );
+    let hint = format!("Name it: mailpull import {} FILE", program.name());
+    Err(Failure::new(what, Exit::Usage).with_hint(hint))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let cannot = |error: io::Error| unreadable(path, &error);
+    let size = fs::metadata(path).map_err(cannot)?.len();
+    if size > LARGEST_FILE {
+        let what = format!("{} is too large: {size} octets", path.display());
+        return Err(Failure::new(what, Exit::Configuration));
+    }
+    fs::read(path).map_err(cannot)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("cannot read {}: {error}", path.display());
+    Failure::new(what, Exit::Configuration)
+}

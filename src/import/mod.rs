@@ -1,0 +1,161 @@
+//! The configurations and states of other fetchers, translated to accounts of mailpull. Pure: from text to
+//! values.
+
+use std::path::PathBuf;
+
+mod fetchmail;
+mod getmail;
+mod known_ids;
+mod mpop;
+mod words;
+
+pub use known_ids::KnownIds;
+
+/// A program whose configuration can be translated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OldProgram {
+    /// fetchmail.
+    Fetchmail,
+    /// getmail6.
+    Getmail,
+    /// mpop.
+    Mpop,
+}
+
+/// The surroundings in which an old configuration was read.
+#[derive(Clone, Copy, Debug)]
+pub struct OldSurroundings<'a> {
+    /// The user's home folder, which `~` means.
+    pub home: &'a str,
+    /// The name of the local user.
+    pub local_user: &'a str,
+    /// The name of the file without its extension: the name of an account in a file that has no names.
+    pub file_stem: &'a str,
+}
+
+/// A translated configuration.
+#[derive(Debug, Default)]
+pub struct Translation {
+    /// The accounts, in the order of the file.
+    pub accounts: Vec<OldAccount>,
+    /// What was left out and concerns no single account, with the reason.
+    pub notes: Vec<String>,
+}
+
+/// An account of an old program.
+#[derive(Debug, Default)]
+pub struct OldAccount {
+    /// Its name.
+    pub name: String,
+    /// The keys of mailpull, with their values as they are typed after `-o`.
+    pub keys: Vec<(&'static str, String)>,
+    /// The password, if the old configuration holds it.
+    pub password: Option<zeroize::Zeroizing<String>>,
+    /// What was not translated, with what to do instead.
+    pub notes: Vec<String>,
+    /// Where its state may be.
+    pub state: Option<StatePlace>,
+}
+
+/// The place of an account's state.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StatePlace {
+    /// The file; a relative path begins in the old program's own folder.
+    pub file: PathBuf,
+    /// The host, as the file spells it.
+    pub host: String,
+    /// The user, as the file spells it.
+    pub user: String,
+}
+
+impl OldProgram {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fetchmail => "fetchmail",
+            Self::Getmail => "getmail",
+            Self::Mpop => "mpop",
+        }
+    }
+
+    /// Translates its configuration. What cannot be translated is in the notes.
+    ///
+    /// # Errors
+    /// The text is no configuration of this program. The error names the line.
+    pub fn translate(
+        self,
+        text: &str,
+        around: &OldSurroundings<'_>,
+    ) -> Result<Translation, String> {
+        match self {
+            Self::Fetchmail => fetchmail::translate(text, around),
+            Self::Getmail => getmail::translate(text, around),
+            Self::Mpop => mpop::translate(text, around),
+        }
+    }
+
+    /// Reads the unique-ids of an account from its state.
+    pub fn known_ids(self, state: &[u8], place: &StatePlace) -> KnownIds {
+        match self {
+            Self::Fetchmail => KnownIds::of_fetchmail(state, &place.host, &place.user),
+            Self::Getmail => KnownIds::of_getmail(state),
+            Self::Mpop => KnownIds::of_mpop(state, &place.host, &place.user),
+        }
+    }
+}
+
+impl OldAccount {
+    fn set(&mut self, key: &'static str, value: impl Into<String>) {
+        self.keys.retain(|(other, _)| *other != key);
+        self.keys.push((key, value.into()));
+    }
+
+    fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// Sets the way to the server.
+    fn set_security(&mut self, security: &'static str, host: &str) {
+        self.set("security", security);
+        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&host) || host.starts_with('/');
+        if security == "none" && !is_here {
+            self.set("allow-cleartext", "true");
+            self.note(
+                "the connection has no TLS, as before, and others can read the mail; better: security = \"tls\"",
+            );
+        }
+    }
+
+    /// Sets a program to which mail is piped. What needs a shell gets one.
+    fn set_command(&mut self, key: &'static str, command: &str) {
+        self.set(key, words::command(command));
+    }
+}
+
+/// Returns a duration in seconds as mailpull reads it.
+fn seconds(number: &str) -> String {
+    format!("{number}s")
+}
+
+/// Returns a name that an account can have: other characters become `-`.
+fn account_name(text: &str) -> String {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    let name: String = text
+        .chars()
+        .map(|c| if is_usual(c) { c } else { '-' })
+        .collect();
+    let name = name.trim_matches(|c| c == '-' || c == '.').to_owned();
+    if name.is_empty() {
+        "mail".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Returns a path in which `~` is the user's home folder.
+fn expanded(path: &str, home: &str) -> String {
+    match path.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+        _ => path.to_owned(),
+    }
+}
