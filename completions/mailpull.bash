@@ -465,7 +465,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__account__subcmd__remove)
-            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-c -q -v -h --yes --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -64,8 +64,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show wha
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "status" -d 'Show when each account was fetched last, what failed, and what waits'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "watch" -d 'Stay in the foreground and fetch each account at its interval'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to an account\'s provider, or put its password into the keyring'
-complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "import" -d 'Take over the accounts of another fetcher, and what it has fetched'
-complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and list accounts; rename or remove what is remembered of one'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test, list, rename and remove accounts'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect or repair what mailpull remembers'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "help" -d 'Explain a command, as its option --help does'
@@ -211,20 +210,6 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s q -l quiet -
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l password-of -d 'Print the password of an account, for its password-command' -r
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
-auto\t'Only if the output is a terminal'
-never\t'In no case'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
-auto\t'Only if the output is a terminal'
-never\t'In no case'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s n -l dry-run -d 'Only show what would be written, and what is known; connect to no server'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l json -d 'Print each event as a JSON object on a line of its own'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
@@ -239,8 +224,8 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fis
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Find the server, try the login, and add an account to the configuration'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the accounts: user, server and where the mail goes'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget what was fetched for an account that is no longer in the configuration'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Remember what was fetched for an account under its new name'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Remove an account from the configuration, and forget what was fetched for it'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give an account another name, in the configuration and in the record'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Connect, log in and show each step; fetch and delete nothing'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l user -d 'User name at the server, often the mail address' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l server -d 'HOST or HOST:PORT; default: found by the domain of USER' -r
@@ -286,6 +271,7 @@ never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l yes -d 'Remove it without asking'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l json -d 'Print each event as a JSON object on a line of its own'

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{OneAccountArgs, OptionArgs};
+use super::OptionArgs;
 
 /// A command of `account` and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
@@ -11,9 +11,9 @@ pub enum AccountCommand {
     Add(Box<AddArgs>),
     /// List the accounts: user, server and where the mail goes
     List,
-    /// Forget what was fetched for an account that is no longer in the configuration
-    Remove(OneAccountArgs),
-    /// Remember what was fetched for an account under its new name
+    /// Remove an account from the configuration, and forget what was fetched for it
+    Remove(RemoveArgs),
+    /// Give an account another name, in the configuration and in the record
     Rename(RenameArgs),
     /// Connect, log in and show each step; fetch and delete nothing
     Test(TestArgs),
@@ -89,6 +89,18 @@ impl AddArgs {
         .filter_map(|(flag, key, value)| Some((flag, key, value.as_deref()?)))
         .collect()
     }
+}
+
+/// The arguments of `account remove`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct RemoveArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+
+    /// Remove it without asking
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// The arguments of `account rename`.

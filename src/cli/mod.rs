@@ -24,7 +24,7 @@ mod status;
 mod usage_error;
 mod watch;
 
-pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
+pub use account::{AccountCommand, AddArgs, RemoveArgs, RenameArgs, TestArgs};
 pub use candidates::{CandidateKind, UnfinishedLine};
 pub use check::CheckArgs;
 pub use completions::{CandidatesArgs, CompletionsArgs, ShellName};
@@ -179,7 +179,7 @@ pub enum CliCommand {
     Login(LoginArgs),
     /// Take over the accounts of another fetcher, and what it has fetched
     Import(ImportFromArgs),
-    /// Add, test and list accounts; rename or remove what is remembered of one
+    /// Add, test, list, rename and remove accounts
     #[command(subcommand)]
     Account(AccountCommand),
     /// Inspect or repair what mailpull remembers

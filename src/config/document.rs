@@ -268,7 +268,7 @@ impl<'a> LineIndex<'a> {
 const LONGEST_NAME: usize = 64;
 
 /// The table of the accounts.
-const ACCOUNTS: &str = "accounts";
+pub(super) const ACCOUNTS: &str = "accounts";
 
 /// The key of the folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";

@@ -20,6 +20,7 @@ mod accounts_dir;
 mod connection;
 mod destination;
 mod document;
+mod edit;
 mod error;
 mod imap;
 mod keys;
@@ -44,6 +45,7 @@ mod values;
 
 pub use account::Account;
 pub(crate) use document::is_account_name;
+pub(crate) use edit::{WrittenAccount, require_account_name};
 pub use error::Error;
 pub use keys::Key;
 pub(crate) use new_account::NewAccount;
@@ -58,6 +60,7 @@ use document::{Document, WrittenValue};
 use keys::SectionKind;
 use password::Source;
 use settings::Settings;
+pub(crate) use settings::nearest;
 use targets::Targets;
 use values::via::Via;
 

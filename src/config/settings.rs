@@ -136,7 +136,7 @@ fn names(section: SectionKind) -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// Returns a hint for a mistyped word: the nearest known word, or all of them if there are few.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<String> {

@@ -6,7 +6,7 @@ use super::account::{one_shot_name, tag};
 use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
 use super::integrity::find_faults;
-use super::listed_rows::REMOVE_LISTED_ROWS;
+use super::listed_rows::{REMOVE_LISTED_ROWS, REMOVE_ROWS, RENAME_ROWS};
 use super::messages::HAS_MESSAGES;
 use super::notices::REMOVE_ACCOUNT_NOTICES;
 use super::orders::REMOVE_ORDERS;
@@ -114,31 +114,46 @@ impl Accounts {
     }
 
     /// Gives an account a name that no other account has. Its files get the tag of the new name from
-    /// then on.
+    /// then on. Calls `before` first, while no run can begin.
     ///
     /// # Errors
-    /// A run holds the account's lock, or nothing was written.
-    pub(crate) fn rename(&mut self, account: &KnownAccount, name: &str) -> Result<(), Error> {
+    /// A run holds the account's lock, `before` fails, or nothing was written.
+    pub(crate) fn rename<E: From<Error>>(
+        &mut self,
+        account: &KnownAccount,
+        name: &str,
+        before: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         let _lock = self.lock(account)?;
+        before()?;
         // The old tag is written down first. After a kill between the two writes there is a line for
         // a tag that no account has yet, which is harmless; the reverse would make the files unknown.
         let path = self.database.folder.former_tags();
         former_tags::note(&path, &tag(name), &tag(&account.name))
             .map_err(|source| Error::Create { path, source })?;
-        self.database
-            .write(|queries| queries.execute(&RENAME, params![account.key, name, tag(name)]))?;
+        self.database.write(|queries| {
+            queries.execute(&RENAME, params![account.key, name, tag(name)])?;
+            // The rows of a list that was made under the new name say nothing about this account.
+            queries.execute(&REMOVE_ROWS, [name])?;
+            queries.execute(&RENAME_ROWS, [name, &*account.name])
+        })?;
         Ok(())
     }
 
     /// Removes an account with all its messages, unless some of them are staged. Returns the number
-    /// of those.
+    /// of those. If there are none, calls `before` first, while no run can begin.
     ///
     /// # Errors
-    /// A run holds the account's lock, or nothing was written.
-    pub(crate) fn remove(&mut self, account: &KnownAccount) -> Result<u32, Error> {
+    /// A run holds the account's lock, `before` fails, or nothing was written.
+    pub(crate) fn remove<E: From<Error>>(
+        &mut self,
+        account: &KnownAccount,
+        before: impl FnOnce() -> Result<(), E>,
+    ) -> Result<u32, E> {
         let _lock = self.lock(account)?;
         let staged = self.staged(account.key)?;
         if staged == 0 {
+            before()?;
             self.database
                 .write(|queries| remove_rows(queries, account.key))?;
         }

@@ -48,6 +48,8 @@ statements! {
 
     UNIQUE_ID_OF_ROW = "SELECT unique_id FROM listed_row WHERE account_name = ?1 AND number = ?2";
 
+    RENAME_ROWS = "UPDATE listed_row SET account_name = ?1 WHERE account_name = ?2";
+
     REMOVE_ROWS = "DELETE FROM listed_row WHERE account_name = ?1";
 
     REMOVE_LISTED_ROWS =

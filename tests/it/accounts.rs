@@ -1,5 +1,8 @@
 //! `account rename`, `account remove` and `account list`.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::mail::notes;
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::outcome::RunOutcome;
@@ -59,17 +62,95 @@ fn a_renamed_account_continues_where_it_stopped() {
 }
 
 #[test]
-fn account_rename_says_to_rename_the_configuration_too() {
+fn account_rename_changes_configuration_and_record() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
+    let before = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    let before =
+        format!("# mine\n[defaults]\nkeep = true # not yet\n\n# at work\n{before}\n# end\n");
+    sandbox.config(&before);
 
     let outcome = account(&sandbox, &["rename", "work", "job"]);
 
-    outcome.succeeds().stdout_has("[accounts.job]");
-    sandbox.fetch().fails_with(78).complains_in_lines(1);
-    sandbox.config("").account("job", server.address(), "");
+    outcome
+        .succeeds()
+        .stdout_has("work is job from now on, in ");
+    let after = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    assert_eq!(after, before.replace("[accounts.work]", "[accounts.job]"));
     sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.log().count("RETR"), 2);
+}
+
+#[test]
+fn account_remove_changes_configuration_and_record() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.account("home", "127.0.0.1:1", "# kept");
+    let others = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    let (_, home) = others.split_at(others.find("[accounts.home]").expect("home is there"));
+    sandbox.mailpull(["fetch", "work"]).run().succeeds();
+
+    account(&sandbox, &["remove", "work"])
+        .fails_with(64)
+        .stderr_has("To remove it without a question: --yes");
+    let outcome = account(&sandbox, &["remove", "--yes", "work"]);
+
+    outcome.succeeds().stdout_has("work was removed from ");
+    let after = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    assert_eq!(after.trim_start(), home);
+    sandbox.mailpull(["log", "work"]).run().fails_with(64);
+}
+
+#[test]
+fn an_account_with_a_file_of_its_own_is_renamed_and_removed() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let text = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    let text = text.replace("[accounts.work]", "");
+    let file = sandbox.write("config/mailpull/accounts/work.toml", &text);
+    sandbox.write("config/mailpull/accounts/other.toml", &text);
+    fs::set_permissions(
+        sandbox.path("config/mailpull/accounts"),
+        Permissions::from_mode(0o700),
+    )
+    .expect("the folder is ours");
+    sandbox.config("accounts-dir = 'accounts'\n");
+    sandbox.mailpull(["fetch", "work"]).run().succeeds();
+
+    let taken = account(&sandbox, &["rename", "work", "other"]);
+    taken.fails_with(78).stderr_has("in the configuration");
+    account(&sandbox, &["rename", "work", "job"]).succeeds();
+
+    let renamed = file.with_file_name("job.toml");
+    assert_eq!(fs::read_to_string(&renamed).ok(), Some(text));
+    assert!(!file.exists());
+    sandbox
+        .mailpull(["fetch", "job"])
+        .run()
+        .succeeds()
+        .is_silent();
+    assert_eq!(server.log().count("RETR"), 2);
+    account(&sandbox, &["remove", "job", "--yes"]).succeeds();
+    assert!(!renamed.exists());
+    account(&sandbox, &["remove", "job"]).fails_with(64);
+}
+
+#[test]
+fn an_account_that_was_never_fetched_is_renamed_and_removed() {
+    let sandbox = Sandbox::new();
+    sandbox.config("[accounts.work]\nserver = 'h'\nuser = 'me' # mine\n");
+
+    account(&sandbox, &["rename", "work", "me@example.org"]).succeeds();
+
+    let text = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    assert_eq!(
+        text,
+        "[accounts.\"me@example.org\"]\nserver = 'h'\nuser = 'me' # mine\n"
+    );
+    account(&sandbox, &["remove", "--yes", "me@example.org"]).succeeds();
+    let text = fs::read_to_string(sandbox.config_file()).expect("the file is there");
+    assert!(!text.contains("accounts"), "{text}");
 }
 
 #[test]
@@ -106,16 +187,16 @@ fn impossible_renames_and_removals_are_refused() {
         (
             &["rename", "work", "job"][..],
             78,
-            "there is already an account job in the database",
+            "there is already an account job in the configuration",
         ),
-        (&["rename", "nobody", "new"], 64, "nothing was ever fetched"),
-        (&["rename", "work", "a b"], 64, "cannot be an account's"),
-        (&["remove", "nobody"], 64, "nothing was ever fetched"),
         (
-            &["remove", "work"],
-            78,
-            "the configuration still has the account work",
+            &["rename", "wrok", "new"],
+            64,
+            "there is no account \"wrok\". Did you mean \"work\"?",
         ),
+        (&["rename", "work", "a b"], 64, "cannot be an account's"),
+        (&["remove", "jbo"], 64, "Did you mean \"job\"?"),
+        (&["remove", "work"], 64, "there is no terminal to ask on"),
     ] {
         let outcome = account(&sandbox, words);
         outcome

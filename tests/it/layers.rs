@@ -202,6 +202,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("strsim", &["cli/usage_error.rs", "config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/document.rs"]),
+    ("toml_edit", &["config/edit.rs"]),
     ("unicode_width", &["commands/columns.rs"]),
     ("ureq_proto", &["oauth2/http.rs", "oauth2/url.rs"]),
     ("x509_parser", &["net/tls/certificate.rs"]),

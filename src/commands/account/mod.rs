@@ -1,8 +1,8 @@
-//! `mailpull account`: adds, tests and lists accounts, and renames or removes their records.
+//! `mailpull account`: adds, tests, lists, renames and removes accounts.
 
 use super::{Context, print_line};
 use crate::cli;
-use crate::config::{self, Account, Config, Overrides, Selector};
+use crate::config::{self, Account, Overrides, Selector};
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
@@ -12,6 +12,8 @@ mod add;
 mod discovery;
 mod findings;
 mod providers;
+mod removal;
+mod renaming;
 mod target;
 mod test;
 mod unusual;
@@ -21,8 +23,8 @@ pub(super) fn run(command: &cli::AccountCommand, context: &Context<'_>) -> Resul
     match command {
         cli::AccountCommand::Add(arguments) => add::run(arguments, context),
         cli::AccountCommand::List => list(context),
-        cli::AccountCommand::Remove(named) => remove(&named.account, context),
-        cli::AccountCommand::Rename(names) => rename(names, context),
+        cli::AccountCommand::Remove(arguments) => removal::run(arguments, context),
+        cli::AccountCommand::Rename(names) => renaming::run(names, context),
         cli::AccountCommand::Test(arguments) => test::run(arguments, context),
     }
 }
@@ -34,11 +36,6 @@ fn report_finding(finding: &Finding, account: &Account, context: &Context<'_>) {
         (false, Verbosity::Quiet) => {}
         (false, _) => print_line(&finding.to_string()),
     }
-}
-
-fn open(context: &Context<'_>) -> Result<(Config, Accounts), Failure> {
-    let config = config::load(context.global.config.as_deref())?;
-    Ok((config, Accounts::open(&context.state_folder()?)?))
 }
 
 fn list(context: &Context<'_>) -> Result<Exit, Failure> {
@@ -96,49 +93,13 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn find(name: &str, accounts: &Accounts) -> Result<KnownAccount, Failure> {
-    accounts.find(name)?.ok_or_else(|| {
-        let what = format!("nothing was ever fetched for an account {name:?}");
-        Failure::new(what, Exit::Usage)
-    })
-}
-
-fn remove(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
-    let (config, mut accounts) = open(context)?;
-    let account = find(name, &accounts)?;
-    if !account.is_moved && config.names().any(|other| other == name) {
-        // Everything on its server would be fetched again.
-        let what = format!("the configuration still has the account {name}");
-        let hint = "Remove it there first";
-        return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
+/// The account that the user has named is neither in the configuration nor in the record.
+fn unknown_account(name: &str, known: Vec<KnownAccount>, context: &Context<'_>) -> Failure {
+    let mut names: Vec<_> = known.into_iter().map(|account| account.name).collect();
+    names.extend(config::list_names(context.global.config.as_deref()).unwrap_or_default());
+    let failure = Failure::new(format!("there is no account {name:?}"), Exit::Usage);
+    match config::nearest(name, names.iter().map(String::as_str)) {
+        Some(hint) if !names.is_empty() => failure.with_hint(hint),
+        _ => failure,
     }
-    match accounts.remove(&account)? {
-        0 => Ok(Exit::Done),
-        staged => {
-            let what = format!("messages of {name} are not delivered yet: {staged}");
-            let hint = "Put the account back into the configuration and fetch it once";
-            Err(Failure::new(what, Exit::Configuration).with_hint(hint))
-        }
-    }
-}
-
-fn rename(names: &cli::RenameArgs, context: &Context<'_>) -> Result<Exit, Failure> {
-    let (config, mut accounts) = open(context)?;
-    let cli::RenameArgs { old, new } = names;
-    let account = find(old, &accounts)?;
-    if !config::is_account_name(new) {
-        let what = format!("{new:?} cannot be an account's name");
-        return Err(Failure::new(what, Exit::Usage));
-    }
-    if accounts.find(new)?.is_some() {
-        let what = format!("there is already an account {new} in the database");
-        return Err(Failure::new(what, Exit::Configuration));
-    }
-    accounts.rename(&account, new)?;
-    if config.names().any(|name| name == old) {
-        print_line(&format!(
-            "{old} is {new} from now on; rename it in the configuration, too: [accounts.{new}]"
-        ));
-    }
-    Ok(Exit::Done)
 }

@@ -129,7 +129,8 @@ fn an_account_with_staged_messages_is_not_removed() {
     let account = accounts.find("work").expect("it can be read");
     let account = account.expect("the account is known");
 
-    let staged = accounts.remove(&account).expect("no run has the account");
+    let staged = accounts.remove(&account, || Ok::<_, Error>(()));
+    let staged = staged.expect("no run has the account");
 
     assert_eq!(staged, 1);
     assert_eq!(accounts.accounts().expect("it can be read"), [account]);
