@@ -40,7 +40,9 @@ pub enum CandidateKind {
 impl UnfinishedLine {
     /// Reads the words behind the program's name. The last one is unfinished and may be empty.
     pub fn read(words: &[OsString]) -> Self {
-        let root = command();
+        let mut root = command();
+        // Gives each command the options of all commands.
+        root.build();
         let mut reader = Reader {
             command: &root,
             path: Vec::new(),

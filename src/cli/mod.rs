@@ -69,7 +69,7 @@ impl Cli {
 /// Reads the arguments. `help COMMAND` is read as `COMMAND --help`.
 fn read(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let program = arguments.first().cloned();
-    let hidden = CandidatesArgs::augment_args(clap::Command::new(CANDIDATES));
+    let hidden = CandidatesArgs::augment_args(clap::Command::new(CANDIDATES)).hide(true);
     let matches = command()
         .subcommand(hidden)
         .try_get_matches_from(arguments)?;
