@@ -6,14 +6,10 @@
 //! `route`, `oauth2`, `targets`).
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
-
-use rustix::process::geteuid;
 
 use crate::os::secret_file::{CheckedFile, FileError, shown};
-use crate::os::walk::{ROOT, find_unknown_root};
 
 mod account;
 mod accounts_dir;
@@ -32,6 +28,7 @@ mod overrides;
 pub(crate) mod password;
 mod paths;
 mod peers;
+mod places;
 mod route;
 mod run_settings;
 mod selection;
@@ -51,6 +48,7 @@ pub use keys::Key;
 pub(crate) use new_account::NewAccount;
 pub use origin::Origin;
 pub use overrides::Overrides;
+pub(crate) use places::{home, state_folder, user_config_folder};
 pub(crate) use run_settings::parse_run_timeout;
 pub use run_settings::{LogPlace, RunSettings};
 pub use selection::{Selection, Selector, UnusableAccount};
@@ -59,6 +57,7 @@ use accounts_dir::AccountFile;
 use document::{Document, WrittenValue};
 use keys::SectionKind;
 use password::Source;
+use places::config_file;
 use settings::Settings;
 pub(crate) use settings::nearest;
 use targets::Targets;
@@ -120,18 +119,6 @@ pub(crate) fn list_names(chosen: Option<&Path>) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Returns the path of the configuration file, which need not exist.
-fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
-    match (chosen, dirs::config_dir()) {
-        (Some(path), _) => Ok(path.to_owned()),
-        (None, Some(folder)) => {
-            require_own_home(&folder)?;
-            Ok(folder.join("mailpull/config.toml"))
-        }
-        (None, None) => Err(Error::NoHome),
-    }
-}
-
 /// Finds the accounts that a command works on: one URL, for which the configuration need not be usable,
 /// or accounts of the configuration.
 ///
@@ -171,57 +158,9 @@ fn usable(loaded: Result<Config, Error>) -> Result<Config, Error> {
     }
 }
 
-/// Returns the user's home folder.
-///
-/// # Errors
-/// There is none.
-pub(crate) fn home() -> Result<PathBuf, Error> {
-    dirs::home_dir().ok_or(Error::NoHome)
-}
-
-/// Returns the folder of the user's configurations, if there is a home folder.
-pub(crate) fn user_config_folder() -> Option<PathBuf> {
-    dirs::config_dir()
-}
-
 /// Returns every key that an account can have, in the order of the manual.
 pub fn keys() -> &'static [Key] {
     keys::KEYS
-}
-
-/// Returns the state directory, which has the database, the spool and the locks: the chosen one, or
-/// this user's.
-///
-/// # Errors
-/// There is no home directory to find it in.
-pub(crate) fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
-    if let Some(path) = chosen {
-        return std::path::absolute(path).map_err(|source| unreadable(path, source));
-    }
-    let folder = dirs::state_dir()
-        .or_else(|| dirs::home_dir().map(|home| home.join(".local/state")))
-        .ok_or(Error::NoHome)?;
-    require_own_home(&folder)?;
-    Ok(folder.join("mailpull"))
-}
-
-/// Requires that a folder is not in the home directory of another user: what mailpull makes there would keep
-/// that user's own runs from working.
-fn require_own_home(folder: &Path) -> Result<(), Error> {
-    let Some(home) = dirs::home_dir().filter(|home| folder.starts_with(home)) else {
-        return Ok(());
-    };
-    let us = geteuid().as_raw();
-    match fs::metadata(&home).map(|home| home.uid()) {
-        Ok(owner) if ![us, ROOT].contains(&owner) && find_unknown_root() != Some(owner) => {
-            Err(Error::ForeignHome {
-                home: shown(&home),
-                owner,
-                us,
-            })
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Config {
@@ -366,7 +305,7 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
+    use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
