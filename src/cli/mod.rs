@@ -11,6 +11,7 @@ mod account;
 mod candidates;
 mod check;
 mod completions;
+mod config;
 mod delete;
 mod fetch;
 mod import;
@@ -28,6 +29,7 @@ pub use account::{AccountCommand, AddArgs, RemoveArgs, RenameArgs, TestArgs};
 pub use candidates::{CandidateKind, UnfinishedLine};
 pub use check::CheckArgs;
 pub use completions::{CandidatesArgs, CompletionsArgs, ShellName};
+pub use config::ConfigCommand;
 pub use delete::DeleteArgs;
 pub use fetch::{FetchArgs, FetchFlags};
 pub use import::{ImportFromArgs, ImportedProgram};
@@ -182,6 +184,9 @@ pub enum CliCommand {
     /// Add, test, list, rename and remove accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Inspect or repair what mailpull remembers
     #[command(subcommand)]
     Seen(SeenCommand),

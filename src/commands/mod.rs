@@ -18,6 +18,7 @@ mod brake;
 mod check;
 mod columns;
 mod completions;
+mod configuration;
 mod connect;
 mod context;
 mod credentials;
@@ -73,6 +74,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Check(arguments) => check::run(arguments, context),
         CliCommand::Candidates(arguments) => Ok(completions::candidates(arguments, context)),
         CliCommand::Completions(arguments) => completions::run(arguments),
+        CliCommand::Config(command) => configuration::run(command, context),
         CliCommand::Delete(arguments) => delete::run(arguments, context),
         CliCommand::Account(command) => account::run(command, context),
         CliCommand::Import(arguments) => import::run(arguments, context),
@@ -105,6 +107,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         CliCommand::Account(_)
         | CliCommand::Candidates(_)
         | CliCommand::Completions(_)
+        | CliCommand::Config(_)
         | CliCommand::Log(_)
         | CliCommand::Seen(_)
         | CliCommand::Status(_) => Interrupt::never(),

@@ -44,6 +44,20 @@ impl Document {
     /// The text is not TOML, has an unknown name at the top, has something other than a table
     /// where a table must be, or has a name that no account can have.
     pub(super) fn parse(octets: &[u8], path: &str) -> Result<Self, Error> {
+        let mut mistakes = Vec::new();
+        let document = Self::gather(octets, path, &mut mistakes)?;
+        mistakes.into_iter().next().map_or(Ok(document), Err)
+    }
+
+    /// Reads the text of a file as far as it makes sense. Adds all other mistakes.
+    ///
+    /// # Errors
+    /// The text is not TOML.
+    pub(super) fn gather(
+        octets: &[u8],
+        path: &str,
+        mistakes: &mut Vec<Error>,
+    ) -> Result<Self, Error> {
         let lines = LineIndex::new(octets, path);
         let text = lines.text()?;
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
@@ -57,14 +71,17 @@ impl Document {
         for (key, value) in in_order(table.into_inner()) {
             let at = lines.origin(key.span().start);
             match key.get_ref().as_ref() {
-                ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines)?,
-                "targets" => document.targets = sections(value, "targets", at, &lines)?,
+                ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines, mistakes),
+                "targets" => document.targets = sections(value, "targets", at, &lines, mistakes),
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
                 RUN_TIMEOUT | METRICS_FILE | LOG => {
                     document.run.push(written((key, value), &lines))
                 }
-                "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
-                other => return Err(unknown_section(other, at)),
+                "defaults" => match entries(value, "defaults", at, &lines) {
+                    Ok(entries) => document.defaults = entries,
+                    Err(mistake) => mistakes.push(mistake),
+                },
+                other => mistakes.push(unknown_section(other, at)),
             }
         }
         Ok(document)
@@ -134,8 +151,15 @@ fn sections(
     of: &str,
     at: Origin,
     lines: &LineIndex<'_>,
-) -> Result<Vec<WrittenSection>, Error> {
-    let table = table(value, &format!("{of}.NAME"), at)?;
+    mistakes: &mut Vec<Error>,
+) -> Vec<WrittenSection> {
+    let table = match table(value, &format!("{of}.NAME"), at) {
+        Ok(table) => table,
+        Err(mistake) => {
+            mistakes.push(mistake);
+            return Vec::new();
+        }
+    };
     let section = |(key, value): Pair<'_>| {
         let origin = lines.origin(key.span().start);
         let name = key.into_inner().into_owned();
@@ -148,7 +172,14 @@ fn sections(
             origin,
         })
     };
-    in_order(table).into_iter().map(section).collect()
+    let mut sections = Vec::new();
+    for read in in_order(table).into_iter().map(section) {
+        match read {
+            Ok(section) => sections.push(section),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    sections
 }
 
 fn entries(

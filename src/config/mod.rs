@@ -13,6 +13,7 @@ use crate::os::secret_file::{CheckedFile, FileError, shown};
 
 mod account;
 mod accounts_dir;
+mod check;
 mod connection;
 mod destination;
 mod document;
@@ -41,6 +42,7 @@ mod url;
 mod values;
 
 pub use account::Account;
+pub(crate) use check::{CheckedConfig, check};
 pub(crate) use document::is_account_name;
 pub(crate) use edit::{WrittenAccount, require_account_name};
 pub use error::Error;

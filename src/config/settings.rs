@@ -58,11 +58,24 @@ impl Settings {
     /// # Errors
     /// The errors of [`Settings::set`].
     pub(super) fn read(section: SectionKind, entries: Vec<WrittenValue>) -> Result<Self, Error> {
+        let mut mistakes = Vec::new();
+        let settings = Self::gather(section, entries, &mut mistakes);
+        mistakes.into_iter().next().map_or(Ok(settings), Err)
+    }
+
+    /// Reads a section, and adds the errors of [`Settings::set`]. The values that they are about are left
+    /// out.
+    pub(super) fn gather(
+        section: SectionKind,
+        entries: Vec<WrittenValue>,
+        mistakes: &mut Vec<Error>,
+    ) -> Self {
         let mut settings = Self::default();
         for WrittenValue { key, value, origin } in entries {
-            settings.set(section, &key, value, origin)?;
+            let set = settings.set(section, &key, value, origin);
+            mistakes.extend(set.err());
         }
-        Ok(settings)
+        settings
     }
 
     /// Adds the value that was written for a key. The same key again replaces it.

@@ -14,6 +14,7 @@ mod clocks;
 mod completions;
 mod concurrent_runs;
 mod config;
+mod config_check;
 mod connection_cuts;
 mod contrib;
 mod conversation;
