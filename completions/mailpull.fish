@@ -225,7 +225,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s n -l dry-ru
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l json -d 'Print each event as a JSON object on a line of its own'
-complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'

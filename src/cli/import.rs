@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum, ValueHint};
 /// The arguments of `import`.
 #[derive(Args, Clone, Debug, Eq, PartialEq)]
 pub struct ImportFromArgs {
-    /// The program that fetched the mail until now
-    #[arg(value_name = "PROGRAM")]
+    /// The program that fetched the mail until now: fetchmail, getmail, mpop
+    #[arg(value_name = "PROGRAM", hide_possible_values = true)]
     pub program: ImportedProgram,
 
     /// Its configuration; default: the usual place
