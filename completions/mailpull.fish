@@ -157,6 +157,8 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s q -l quiet 
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s n -l last -d 'Show only the last N messages' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l since -d 'Show only what was delivered since WHEN (2d, yesterday, 2026-11-30)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
@@ -165,6 +167,7 @@ never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l utc -d 'Show times in UTC on a terminal, too'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print each event as a JSON object on a line of its own'

@@ -1,20 +1,25 @@
 //! `mailpull log`: shows what was fetched, when, where it was delivered, and when it was deleted.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
 
 use super::Context;
+use super::columns::{cut, filled, terminal_width};
+use crate::calendar::Calendar;
 use crate::cli;
+use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{Delivery, Taker};
 use crate::moment::Moment;
+use crate::report::plain::Verbosity;
 use crate::report::{Octets, json};
 use crate::seen::{self, Deliveries};
 use crate::text::OneLine;
 
-/// Shows the deliveries, one line each. The oldest comes first.
+/// Shows the deliveries, one line each, the oldest first. On a terminal they are columns with local times.
 pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let deliveries = Deliveries::open(&context.state_folder_to_read()?)?;
     let account = arguments.account.as_deref();
@@ -24,18 +29,60 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
         let what = format!("nothing was ever fetched for an account {name:?}");
         return Err(Failure::new(what, Exit::Usage));
     }
+    let since = arguments.since.as_deref().map(parse_since).transpose()?;
+    let first = match (arguments.last, since) {
+        (Some(count), None) => deliveries.first_of_last(account, count)?,
+        _ => 0,
+    };
+    let columns = match context.verbosity {
+        Verbosity::Quiet | Verbosity::Normal => terminal_width(),
+        Verbosity::Verbose | Verbosity::Trace => None,
+    };
+    let calendar = match arguments.utc {
+        true => Calendar::utc(),
+        false => Calendar::local(),
+    };
     let mut out = io::stdout().lock();
+    let mut print = |line: &str| writeln!(out, "{}", OneLine(line)).map_err(LogError::Write);
+    // Both limits together: the last of those since then.
+    let mut kept = VecDeque::new();
     deliveries
-        .for_each(account, |delivery| {
-            let line = if context.global.json {
-                json::delivery(&delivery, &time)
-            } else {
-                line(&delivery)
+        .for_each(account, first, |delivery| {
+            if since.is_some_and(|since| delivery.delivered.is_some_and(|when| when < since)) {
+                return Ok(());
+            }
+            let line = match (context.global.json, columns) {
+                (true, _) => json::delivery(&delivery, &time),
+                (false, Some(columns)) => row(&delivery, &calendar, columns),
+                (false, None) => line(&delivery),
             };
-            writeln!(out, "{}", OneLine(line)).map_err(LogError::Write)
+            match (arguments.last, since) {
+                (Some(count), Some(_)) => {
+                    kept.push_back(line);
+                    if kept.len() > count as usize {
+                        kept.pop_front();
+                    }
+                    Ok(())
+                }
+                _ => print(&line),
+            }
         })
         .or_else(allow_closed_output)?;
+    let printed = kept.iter().try_for_each(|line| print(line));
+    printed.or_else(allow_closed_output)?;
     Ok(Exit::Done)
+}
+
+/// Reads the value of `--since`: a time in the past, or how long ago it was.
+fn parse_since(text: &str) -> Result<Moment, Failure> {
+    let now = Moment::now();
+    let ago = config::parse_duration(text).map(|ago| now.before(ago));
+    let moment = ago.or_else(|| Calendar::local().read_past(text, now));
+    moment.ok_or_else(|| {
+        let what = format!("--since {text:?} is no time");
+        let hint = "Write 2d, yesterday, 2026-11-30 or \"2026-11-30 14:05\"";
+        Failure::new(what, Exit::Usage).with_hint(hint)
+    })
 }
 
 /// The reason why not all deliveries were shown.
@@ -99,6 +146,20 @@ fn line(delivery: &Delivery) -> String {
         delivery.from,
         delivery.subject,
     )
+}
+
+/// Returns the columns of a delivery for a terminal.
+fn row(delivery: &Delivery, calendar: &Calendar, width: usize) -> String {
+    let when = delivery.delivered.map(|when| calendar.minute(when));
+    let row = format!(
+        "{:16}  {}  {:>10}  {}  {}",
+        when.as_deref().unwrap_or("not delivered"),
+        filled(&delivery.account, 12),
+        Octets(delivery.octets).to_string(),
+        filled(&delivery.from.to_string(), 24),
+        delivery.subject,
+    );
+    cut(row.trim_end(), width)
 }
 
 /// Returns the name of the target, or of all targets.

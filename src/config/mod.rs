@@ -51,8 +51,8 @@ pub(crate) use new_account::NewAccount;
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub(crate) use places::{home, state_folder, user_config_folder};
-pub(crate) use run_settings::parse_run_timeout;
 pub use run_settings::{LogPlace, RunSettings};
+pub(crate) use run_settings::{parse_duration, parse_run_timeout};
 pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;

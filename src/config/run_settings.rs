@@ -63,6 +63,11 @@ impl RunSettings {
     }
 }
 
+/// Reads a duration such as `2d`; `None` if the text is none.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    values::duration(Value::from_text(text)).ok()
+}
+
 /// Reads the value of `--run-timeout`.
 ///
 /// # Errors

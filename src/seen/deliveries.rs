@@ -36,13 +36,26 @@ impl Deliveries {
             .read(|queries| queries.exists(&HAS_ACCOUNT, [name]))
     }
 
-    /// Gives all deliveries, or those of one account, to `each`. The oldest comes first.
+    /// Returns the key of the first of the last `count` deliveries, of all accounts or of one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn first_of_last(&self, account: Option<&str>, count: u32) -> Result<i64, Error> {
+        let key = self.database.read(|queries| match account {
+            Some(name) => queries.value::<Option<i64>>(&LAST_OF_ACCOUNT, params![name, count]),
+            None => queries.value(&LAST, params![count]),
+        })?;
+        Ok(key.unwrap_or(0))
+    }
+
+    /// Gives all deliveries from a key on, or those of one account, to `each`. The oldest comes first.
     ///
     /// # Errors
     /// The database cannot be read, or `each` fails.
     pub(crate) fn for_each<E: From<Error>>(
         &self,
         account: Option<&str>,
+        first: i64,
         mut each: impl FnMut(Delivery) -> Result<(), E>,
     ) -> Result<(), E> {
         // There is a row for each target that has taken the message.
@@ -56,10 +69,13 @@ impl Deliveries {
                 .map_or(Ok(()), |(_, whole)| each(whole))
         };
         match account {
-            Some(name) => self
+            Some(name) => {
+                self.database
+                    .for_each(&OF_ACCOUNT, params![name, first], delivery, row)?
+            }
+            None => self
                 .database
-                .for_each(&OF_ACCOUNT, params![name], delivery, row)?,
-            None => self.database.for_each(&ALL, [], delivery, row)?,
+                .for_each(&ALL, params![first], delivery, row)?,
         }
         last.map_or(Ok(()), |(_, whole)| each(whole))
     }
@@ -109,9 +125,15 @@ statements! {
     /// Reads the whole table, because all of it is shown.
     ALL =
         "SELECT {COLUMNS} FROM delivery d JOIN account a ON a.id = d.account {HANDOVER}
-         ORDER BY d.id";
+         WHERE d.id >= ?1 ORDER BY d.id";
 
     OF_ACCOUNT =
         "SELECT {COLUMNS} FROM account a JOIN delivery d ON d.account = a.id {HANDOVER}
-         WHERE a.name = ?1 ORDER BY d.id";
+         WHERE a.name = ?1 AND d.id >= ?2 ORDER BY d.id";
+
+    LAST = "SELECT min(id) FROM (SELECT id FROM delivery ORDER BY id DESC LIMIT ?1)";
+
+    LAST_OF_ACCOUNT =
+        "SELECT min(id) FROM (SELECT d.id FROM delivery d
+             WHERE d.account = (SELECT id FROM account WHERE name = ?1) ORDER BY d.id DESC LIMIT ?2)";
 }

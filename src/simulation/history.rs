@@ -427,7 +427,7 @@ fn make_spool(disk: &mut Disk) -> Result<(), String> {
 fn told_repetitions(folder: &StateFolder) -> Result<usize, String> {
     let mut told = 0;
     let deliveries = Deliveries::open(folder).map_err(|error| error.to_string())?;
-    let counted = deliveries.for_each(None, |delivery| -> Result<(), seen::Error> {
+    let counted = deliveries.for_each(None, 0, |delivery| -> Result<(), seen::Error> {
         told += usize::from(delivery.was_repeated);
         Ok(())
     });

@@ -132,7 +132,8 @@ fn flags(name: &str) -> String {
             .clone()
             .mut_args(|arg| {
                 let is_everywhere = is_global(&arg) || name_of(&arg) == "help";
-                arg.hide(is_everywhere)
+                let is_hidden = arg.is_hide_set();
+                arg.hide(is_everywhere || is_hidden)
             }),
     };
     let mut octets = Vec::new();

@@ -39,6 +39,7 @@ mod listeners;
 mod listing_memory;
 mod listings;
 mod lmtp;
+mod log_limits;
 mod login;
 mod looking;
 mod lost_database;

@@ -7,7 +7,7 @@ use crate::mail::known::Delivery;
 fn log(test: &TestLedger) -> Vec<Delivery> {
     let deliveries = Deliveries::open(&test.folder()).expect("it was opened before");
     let mut log = Vec::new();
-    let read = deliveries.for_each::<crate::seen::Error>(None, |delivery| {
+    let read = deliveries.for_each::<crate::seen::Error>(None, 0, |delivery| {
         log.push(delivery);
         Ok(())
     });

@@ -6,8 +6,8 @@ use super::super::import::TEMPORARY_TABLES;
 use super::super::schema;
 use super::*;
 
-/// The statements whose purpose is to read all rows of all accounts.
-const READ_EVERYTHING: [&str; 3] = ["ALL", "COUNT_UNRECORDED", "INTEGRITY"];
+/// The statements whose purpose is to read all rows of all accounts, and one that reads only the last of them.
+const READ_EVERYTHING: [&str; 4] = ["ALL", "COUNT_UNRECORDED", "INTEGRITY", "LAST"];
 
 /// The tables that may be read from one end to the other: accounts are few, and an import is read as a
 /// whole.
