@@ -43,7 +43,7 @@ impl Deliveries {
     pub(crate) fn first_of_last(&self, account: Option<&str>, count: u32) -> Result<i64, Error> {
         let key = self.database.read(|queries| match account {
             Some(name) => queries.value::<Option<i64>>(&LAST_OF_ACCOUNT, params![name, count]),
-            None => queries.value(&LAST, params![count]),
+            None => queries.value(&LAST_DELIVERIES, params![count]),
         })?;
         Ok(key.unwrap_or(0))
     }
@@ -131,7 +131,7 @@ statements! {
         "SELECT {COLUMNS} FROM account a JOIN delivery d ON d.account = a.id {HANDOVER}
          WHERE a.name = ?1 AND d.id >= ?2 ORDER BY d.id";
 
-    LAST = "SELECT min(id) FROM (SELECT id FROM delivery ORDER BY id DESC LIMIT ?1)";
+    LAST_DELIVERIES = "SELECT min(id) FROM (SELECT id FROM delivery ORDER BY id DESC LIMIT ?1)";
 
     LAST_OF_ACCOUNT =
         "SELECT min(id) FROM (SELECT d.id FROM delivery d
