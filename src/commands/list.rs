@@ -74,8 +74,16 @@ impl ListAccounts<'_> {
     /// Lists an account. Several accounts are listed at the same time, so each is shown as a whole.
     fn one(&self, account: &Account) -> Result<(), Failure> {
         let _turn = self.context.turns.begin(account.dial.net.endpoint.host());
-        if self.is_one {
+        if self.is_one && self.width.is_some() {
             return self.list(account, &mut io::stdout().lock());
+        }
+        if self.is_one {
+            // A line for each write would take longer than the headers.
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let listed = self.list(account, &mut out);
+            // A reader who closed standard output has seen enough.
+            let _ = out.flush();
+            return listed;
         }
         let mut shown = Vec::new();
         if !self.context.global.json {

@@ -60,7 +60,7 @@ impl Deliveries {
     ) -> Result<(), E> {
         // There is a row for each target that has taken the message.
         let mut last: Option<(i64, Delivery)> = None;
-        let row = |(key, delivery): (i64, Delivery)| {
+        let mut row = |(key, delivery): (i64, Delivery)| {
             if let Some((_, known)) = last.as_mut().filter(|(other, _)| *other == key) {
                 known.takers.extend(delivery.takers);
                 return Ok(());
@@ -69,10 +69,19 @@ impl Deliveries {
                 .map_or(Ok(()), |(_, whole)| each(whole))
         };
         match account {
-            Some(name) => {
+            Some(name) if first == 0 => {
                 self.database
-                    .for_each(&OF_ACCOUNT, params![name, first], delivery, row)?
+                    .for_each(&OF_ACCOUNT, params![name], delivery, row)?
             }
+            // From a row near the end on there are few: those of other accounts are left out here.
+            Some(name) => self
+                .database
+                .for_each(&ALL, params![first], delivery, |found| {
+                    match found.1.account == name {
+                        true => row(found),
+                        false => Ok(()),
+                    }
+                })?,
             None => self
                 .database
                 .for_each(&ALL, params![first], delivery, row)?,
@@ -129,11 +138,12 @@ statements! {
 
     OF_ACCOUNT =
         "SELECT {COLUMNS} FROM account a JOIN delivery d ON d.account = a.id {HANDOVER}
-         WHERE a.name = ?1 AND d.id >= ?2 ORDER BY d.id";
+         WHERE a.name = ?1 ORDER BY d.id";
 
     LAST_DELIVERIES = "SELECT min(id) FROM (SELECT id FROM delivery ORDER BY id DESC LIMIT ?1)";
 
+    /// Reads from the end, because the rows of an account would have to be sorted.
     LAST_OF_ACCOUNT =
-        "SELECT min(id) FROM (SELECT d.id FROM delivery d
-             WHERE d.account = (SELECT id FROM account WHERE name = ?1) ORDER BY d.id DESC LIMIT ?2)";
+        "SELECT min(id) FROM (SELECT id FROM delivery NOT INDEXED
+             WHERE account = (SELECT id FROM account WHERE name = ?1) ORDER BY id DESC LIMIT ?2)";
 }

@@ -6,8 +6,14 @@ use super::super::import::TEMPORARY_TABLES;
 use super::super::schema;
 use super::*;
 
-/// The statements whose purpose is to read all rows of all accounts, and one that reads only the last of them.
-const READ_EVERYTHING: [&str; 4] = ["ALL", "COUNT_UNRECORDED", "INTEGRITY", "LAST_DELIVERIES"];
+/// The statements whose purpose is to read all rows of all accounts, and two that read only the last of them.
+const READ_EVERYTHING: [&str; 5] = [
+    "ALL",
+    "COUNT_UNRECORDED",
+    "INTEGRITY",
+    "LAST_DELIVERIES",
+    "LAST_OF_ACCOUNT",
+];
 
 /// The tables that may be read from one end to the other: accounts are few, and an import is read as a
 /// whole.
