@@ -66,7 +66,7 @@ impl Context<'_> {
                 (Some(path), name)
             }
         };
-        let opened = EventLog::open(path.as_deref(), || time(Moment::now()));
+        let opened = EventLog::open(path.as_deref(), now);
         let warn = |error| {
             let reporter = self.reporter("");
             let what = format_args!("cannot log to {name}: {error}");
@@ -283,6 +283,11 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
     }
 }
 
+/// Formats the present, in UTC.
+fn now() -> String {
+    time(Moment::now())
+}
+
 /// Makes the reporter that the global flags and the kind of standard error ask for.
 fn reporter(global: &GlobalArgs) -> SharedReporter {
     let verbosity = verbosity(global);
@@ -312,7 +317,7 @@ fn reporter(global: &GlobalArgs) -> SharedReporter {
     match (global.json, has_bars) {
         (false, false) => Arc::new(plain),
         (false, true) => Arc::new(Terminal::new(plain)),
-        (true, false) => Arc::new(Json::new(plain)),
-        (true, true) => Arc::new(Json::new(Terminal::new(plain))),
+        (true, false) => Arc::new(Json::new(plain, now)),
+        (true, true) => Arc::new(Json::new(Terminal::new(plain), now)),
     }
 }

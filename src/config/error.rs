@@ -195,9 +195,9 @@ impl Error {
             Self::Conflict { .. } | Self::Duplicate { .. } => "Keep one of them",
             Self::Elsewhere { .. } => "Name it in that shard, or leave out --shard",
             Self::Missing { .. } => {
-                "Create it, or name a server: mailpull fetch pops://USER@HOST --maildir DIR"
+                "Set up an account: mailpull account add. Or fetch without one: mailpull fetch pops://USER@HOST --maildir DIR"
             }
-            Self::NoAccount { .. } => "Add [accounts.NAME] with server, user and maildir",
+            Self::NoAccount { .. } => "Set up an account: mailpull account add",
             Self::NoHome => "Set HOME, or name the file with -c and the folder with --state-dir",
             Self::SecondName { .. } => {
                 "Give each account a file of its own, or remove one of the names"

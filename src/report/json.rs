@@ -17,12 +17,14 @@ use crate::moment::Moment;
 #[derive(Debug)]
 pub(crate) struct Json<R> {
     people: R,
+    /// Formats the present.
+    time: fn() -> String,
 }
 
 impl<R: Reporter> Json<R> {
-    /// Makes a reporter that also passes on to `people` what goes to standard error.
-    pub(crate) fn new(people: R) -> Self {
-        Self { people }
+    /// Makes a reporter that also passes on to `people` what goes to standard error. `time` formats the present.
+    pub(crate) fn new(people: R, time: fn() -> String) -> Self {
+        Self { people, time }
     }
 }
 
@@ -30,6 +32,7 @@ impl<R: Reporter> Reporter for Json<R> {
     fn report(&self, account: &str, event: Event<'_>) {
         if let Some(mut object) = object(event) {
             object["account"] = account.into();
+            object["time"] = (self.time)().into();
             // A reader who closed standard output has seen enough.
             let _ = writeln!(io::stdout().lock(), "{object}");
         }

@@ -369,7 +369,7 @@ fn check_reports_new_mail_by_text_and_status() {
         .stdout_has("work: 2 new messages, ");
     let outcome = sandbox.mailpull(["check", "--json"]).run();
     let checked = json!({"event": "checked", "account": "work", "messages": 2, "octets": octets});
-    assert_eq!(outcome.succeeds().json_lines(), [checked]);
+    assert_eq!(outcome.succeeds().json_events(), [checked]);
     assert_eq!(server.log().count("RETR"), 0);
 
     sandbox.mailpull(["fetch"]).run().succeeds();
@@ -502,7 +502,7 @@ fn every_json_event_of_fetch_has_its_fields() {
     let (sandbox, _server) = work(messages.clone());
     sandbox.account("dead", "127.0.0.1:1", "");
     let outcome = sandbox.mailpull(["--json", "--delete", "-j1"]).run();
-    let events = outcome.fails_with(75).complains_in_lines(1).json_lines();
+    let events = outcome.fails_with(75).complains_in_lines(1).json_events();
     let stored = messages[0].stored().len();
     let files = sandbox.maildir("work").files("new");
     let file_name = files[0]
@@ -560,7 +560,7 @@ fn json_events_of_other_commands_have_their_fields() {
     let size = messages[0].octets.len();
     let dry = sandbox.mailpull(["--json", "--dry-run"]).run();
     assert_eq!(
-        dry.succeeds().stderr_is("").json_lines(),
+        dry.succeeds().stderr_is("").json_events(),
         [
             json!({
                 "event": "would", "account": "work", "action": "fetch", "number": 1,

@@ -28,8 +28,8 @@ fn a_missing_configuration_is_reported_with_path_and_remedy() {
             .fails_with(78)
             .stdout_is("")
             .stderr_is(&format!(
-                "mailpull: there is no {path}. Create it, or name a server: mailpull fetch \
-                 pops://USER@HOST --maildir DIR\n"
+                "mailpull: there is no {path}. Set up an account: mailpull account add. Or fetch \
+                 without one: mailpull fetch pops://USER@HOST --maildir DIR\n"
             ));
     }
     let other = sandbox.mailpull(["-c", "other.toml"]).run();
@@ -103,7 +103,7 @@ fn an_incomplete_account_is_reported_with_the_missing_key() {
     for (text, error) in [
         (
             "",
-            "names no account. Add [accounts.NAME] with server, user and maildir",
+            "names no account. Set up an account: mailpull account add",
         ),
         (
             "[accounts.work]\nuser = 'me'",

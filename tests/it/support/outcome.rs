@@ -107,6 +107,19 @@ impl RunOutcome {
         }
     }
 
+    /// Reads standard output as events, and removes the time of each.
+    #[track_caller]
+    pub(crate) fn json_events(&self) -> Vec<serde_json::Value> {
+        let mut events = self.json_lines();
+        for event in &mut events {
+            let time = event.as_object_mut().and_then(|event| event.remove("time"));
+            let is_time =
+                time.is_some_and(|time| time.as_str().is_some_and(|time| time.ends_with('Z')));
+            assert!(is_time, "every event should have its time\n{self}");
+        }
+        events
+    }
+
     pub(crate) fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
