@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mbox= mda= lmtp= recipient= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mbox= mda= lmtp= recipient= n/dry-run retry only= max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -38,6 +38,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -l mbox -d 'Deliver to t
 complete -c mailpull -n "__fish_mailpull_needs_command" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
 complete -c mailpull -n "__fish_mailpull_needs_command" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
 complete -c mailpull -n "__fish_mailpull_needs_command" -l recipient -d 'The recipient of the messages at the mail server' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l only -d 'Fetch only this message: its unique-id, or \'#N\' of the last \'list\'' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-messages -d 'Fetch at most N messages' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-size -d 'Leave messages larger than SIZE (15MiB) on the server' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-total -d 'Fetch at most SIZE in total' -r
@@ -76,6 +77,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mbox -d 'Del
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l recipient -d 'The recipient of the messages at the mail server' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l only -d 'Fetch only this message: its unique-id, or \'#N\' of the last \'list\'' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-messages -d 'Fetch at most N messages' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-size -d 'Leave messages larger than SIZE (15MiB) on the server' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-total -d 'Fetch at most SIZE in total' -r

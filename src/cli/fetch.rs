@@ -1,5 +1,6 @@
 //! The arguments of `fetch`.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
 use clap::{Args, ValueHint};
@@ -61,6 +62,10 @@ pub struct FetchFlags {
     /// Try at once every message that was set aside or waits
     #[arg(long, conflicts_with = "dry_run")]
     pub retry: bool,
+
+    /// Fetch only this message: its unique-id, or '#N' of the last 'list'
+    #[arg(long, value_name = "ID", conflicts_with_all = ["dry_run", "max_messages", "max_size", "max_total"])]
+    pub only: Vec<OsString>,
 
     /// Fetch at most N messages
     #[arg(long, value_name = "N")]

@@ -1,6 +1,7 @@
 //! `mailpull fetch`: fetches new mail for every account.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::credentials::Passwords;
 use super::hooks::Hooks;
 use super::lasting::LastingErrors;
 use super::login_delay::login_delay_left;
+use super::message_id;
 use super::metrics_file::MetricsFile;
 use super::run_limit::RunLimit;
 use super::workers::Workers;
@@ -62,17 +64,24 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let options = VisitOptions {
         is_watch: false,
         is_dry: flags.dry_run,
-        retries_all: flags.retry,
+        // A message that is named may have been set aside.
+        retries_all: flags.retry || !flags.only.is_empty(),
         // A user who asks for a retry does not want to wait until LOGIN-DELAY is over either.
         is_named: !arguments.accounts.is_empty() || flags.retry,
         descriptors: workers.descriptors(),
     };
+    if !flags.only.is_empty() && arguments.accounts.len() != 1 {
+        let what = "--only names messages of one account";
+        let hint = "Name the account, too: mailpull fetch ACCOUNT --only ID";
+        return Err(Failure::new(what, Exit::Usage).with_hint(hint));
+    }
     let log = context.open_log(run.log);
     let parts = VisitParts {
         folder: &folder,
         passwords: &passwords,
         context,
         log: log.as_ref(),
+        only: &flags.only,
     };
     let done = workers.each(&context.interrupt, |account| visit(account, parts, options));
     if let Some(path) = run.metrics_file.filter(|_| !flags.dry_run) {
@@ -116,6 +125,8 @@ pub(super) struct VisitParts<'a> {
     pub(super) passwords: &'a Passwords,
     pub(super) context: &'a Context<'a>,
     pub(super) log: Option<&'a EventLog>,
+    /// The messages that the user has named; empty for all new ones.
+    pub(super) only: &'a [OsString],
 }
 
 /// Fetches one account and reports how that ended.
@@ -125,6 +136,7 @@ pub(super) fn visit(account: &Account, parts: VisitParts<'_>, options: VisitOpti
         passwords,
         context,
         log,
+        only,
     } = parts;
     let _turn = context.turns.begin(account.dial.net.endpoint.host());
     let place = format!("{}@{}", account.dial.user, account.dial.net.endpoint);
@@ -141,6 +153,7 @@ pub(super) fn visit(account: &Account, parts: VisitParts<'_>, options: VisitOpti
         lasting: &lasting,
         may_note: Cell::new(true),
         options,
+        only,
     }
     .run()
 }
@@ -157,6 +170,8 @@ struct FetchAccount<'a> {
     /// False once nothing more is written to the database, which may be damaged.
     may_note: Cell<bool>,
     options: VisitOptions,
+    /// The messages that the user has named; empty for all new ones.
+    only: &'a [OsString],
 }
 
 /// The end of an attempt to fetch an account.
@@ -263,8 +278,17 @@ impl FetchAccount<'_> {
             // The error is reported in any case.
             let _ = ledger.runs().end(&RunEnd::without_session(failure.exit));
         })?;
+        let only = self.only.iter();
+        let only = only.map(|word| message_id::unique_id(word, &self.account.name, ledger));
+        let only: Vec<OsString> = only.collect::<Result<_, _>>()?;
+        let mut policy = self.account.policy.clone();
+        if !only.is_empty() {
+            // The limits of the configuration are for runs that nobody watches.
+            (policy.max_size, policy.max_messages, policy.max_total) = (None, None, None);
+        }
         let options = PollOptions {
-            policy: self.account.policy.clone(),
+            policy,
+            only,
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
             retries_all: self.options.retries_all,

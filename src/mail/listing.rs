@@ -62,7 +62,7 @@ impl LeftOut {
 }
 
 /// The position of a message in a [`Listing`].
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position(u32);
 
 impl Position {

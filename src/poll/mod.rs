@@ -11,6 +11,7 @@
 //! the server deletes nothing, and the next run goes on from what is recorded.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ mod missing;
 pub(crate) mod named;
 mod neighbours;
 mod not_received;
+mod only;
 pub(crate) mod ordered_deletion;
 mod orders;
 mod pairing;
@@ -85,6 +87,9 @@ pub(crate) struct PollOptions {
     pub may_delete_many: bool,
     /// True if everything is tried at once that was set aside or waits.
     pub retries_all: bool,
+    /// The messages that the user has named, as the server or mailpull spells their unique-ids. If there are any,
+    /// no other new message is fetched.
+    pub only: Vec<OsString>,
     /// The longest time without a command while messages are delivered.
     pub silence: Duration,
     /// The time that a session waits for a target on another machine.

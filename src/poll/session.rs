@@ -155,6 +155,7 @@ impl Poll<'_> {
             let message = listing.message(pick.position, pick.copy);
             self.course.failed.contains(&message.identity)
         });
+        self.choose_only(&listing, &mut plan)?;
         match &self.course.due {
             Some(due) => {
                 let identity = |pick: &Pick| listing.message(pick.position, pick.copy).identity;

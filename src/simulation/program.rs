@@ -71,6 +71,7 @@ impl Program {
             configured_keep: self.keep,
             may_delete_many: self.may_delete_many,
             retries_all: false,
+            only: Vec::new(),
             silence: Duration::from_secs(60),
             linger: Duration::from_secs(10),
             descriptors: self.descriptors,

@@ -232,3 +232,65 @@ fn a_row_survives_new_numbers() {
         .succeeds()
         .stdout_is(note("c").stored());
 }
+
+#[test]
+fn only_the_named_messages_are_fetched() {
+    let server = ModelServer::start(notes(["a", "b", "c"]));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false\nmax-size = \"1 KB\"");
+    list(&sandbox, &[]).succeeds();
+    let only = |id: &str| {
+        let words = ["fetch", "work", "--only", id];
+        sandbox.mailpull(words).run()
+    };
+
+    only("#2").succeeds().is_silent();
+    assert_eq!(sandbox.work().messages(), [note("b").stored()]);
+    assert_eq!(server.count(), 2);
+    only("b")
+        .fails_with(64)
+        .stderr_has("no message is listed as b; nothing was fetched. To see what is on the server");
+
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn a_known_message_is_not_fetched_again_by_its_name() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let again = sandbox.mailpull(["fetch", "work", "--only", "a"]).run();
+
+    again.fails_with(64).stderr_has(
+        "message a is not new; nothing was fetched. To fetch it again: mailpull seen forget work a",
+    );
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_message_over_the_limit_is_fetched_by_its_name() {
+    let server = ModelServer::start(vec![note("a"), letter("b")]);
+    let sandbox = Sandbox::with_work(server.address(), "max-size = \"20 B\"");
+    sandbox.fetch().succeeds();
+
+    let only = sandbox
+        .mailpull(["fetch", "work", "--only", "b", "--only", "b"])
+        .run();
+
+    only.succeeds();
+    sandbox.work().holds(&[note("a"), letter("b")]);
+}
+
+#[test]
+fn messages_are_named_only_with_their_account() {
+    let sandbox = Sandbox::with_work("127.0.0.1:1", "");
+
+    for words in [&["fetch", "--only", "a"][..], &["--only", "a"]] {
+        sandbox
+            .mailpull(words)
+            .run()
+            .fails_with(64)
+            .stderr_has("--only names messages of one account");
+    }
+}

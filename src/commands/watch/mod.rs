@@ -194,6 +194,7 @@ impl<'a> AccountWatch<'a> {
                     passwords: &passwords,
                     context,
                     log: log.as_deref(),
+                    only: &[],
                 };
                 end.exit = fetch::visit(&account, parts, options);
             };

@@ -169,6 +169,7 @@ impl TestAccount {
             configured_keep: self.policy.keep,
             may_delete_many: false,
             retries_all: self.retries_all,
+            only: Vec::new(),
             silence: Duration::from_secs(60),
             linger: self.linger,
             descriptors: 1024,
