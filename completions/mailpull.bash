@@ -1494,12 +1494,16 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__seen__subcmd__catch__subcmd__up)
-            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-c -q -v -h --before --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

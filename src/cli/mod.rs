@@ -37,7 +37,9 @@ pub use list::ServerListArgs;
 pub use log::LogArgs;
 pub use login::LoginArgs;
 pub use options::OptionArgs;
-pub use seen::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
+pub use seen::{
+    CatchUpArgs, ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand,
+};
 pub use show::ShowArgs;
 pub use status::StatusArgs;
 pub use usage_error::usage_error;

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueHint};
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum SeenCommand {
     /// Mark all messages on the server as seen without downloading them; they are never deleted
-    CatchUp(OneAccountArgs),
+    CatchUp(CatchUpArgs),
     /// Verify the database, and show where messages are whose delivery was interrupted
     Check,
     /// Write what is remembered of accounts as lines that 'seen import' reads
@@ -22,6 +22,18 @@ pub enum SeenCommand {
     List(ListArgs),
     /// Recognise messages by their headers after the server gave them new unique-ids
     Rematch(OneAccountArgs),
+}
+
+/// The arguments of `seen catch-up`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct CatchUpArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+
+    /// Only messages that arrived before WHEN (2d, yesterday, 2026-11-30)
+    #[arg(long, value_name = "WHEN")]
+    pub before: Option<String>,
 }
 
 /// One account of the configuration.

@@ -29,7 +29,8 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
         let what = format!("nothing was ever fetched for an account {name:?}");
         return Err(Failure::new(what, Exit::Usage));
     }
-    let since = arguments.since.as_deref().map(parse_since).transpose()?;
+    let since = arguments.since.as_deref();
+    let since = since.map(|text| past("--since", text)).transpose()?;
     let first = match (arguments.last, since) {
         (Some(count), None) => deliveries.first_of_last(account, count)?,
         _ => 0,
@@ -73,13 +74,13 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Reads the value of `--since`: a time in the past, or how long ago it was.
-fn parse_since(text: &str) -> Result<Moment, Failure> {
+/// Reads the value of a flag: a time in the past, or how long ago it was.
+pub(super) fn past(flag: &str, text: &str) -> Result<Moment, Failure> {
     let now = Moment::now();
     let ago = config::parse_duration(text).map(|ago| now.before(ago));
     let moment = ago.or_else(|| Calendar::local().read_past(text, now));
     moment.ok_or_else(|| {
-        let what = format!("--since {text:?} is no time");
+        let what = format!("{flag} {text:?} is no time");
         let hint = "Write 2d, yesterday, 2026-11-30 or \"2026-11-30 14:05\"";
         Failure::new(what, Exit::Usage).with_hint(hint)
     })

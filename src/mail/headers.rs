@@ -154,6 +154,14 @@ impl HeaderReader {
         time(&fields, "Received", now).or_else(|| time(&fields, "Date", now))
     }
 
+    /// Returns the time at which the message arrived at its last server: that of the topmost Received, if it
+    /// is a possible one.
+    pub fn finish_received(mut self, now: Moment) -> Option<Moment> {
+        self.take_rest();
+        let (fields, _) = mailparse::parse_headers(&self.kept).ok()?;
+        time(&fields, "Received", now)
+    }
+
     /// Returns the fields that lists of messages show.
     pub fn finish_shown(mut self, now: Moment) -> ShownHeader {
         self.take_rest();

@@ -294,3 +294,48 @@ fn messages_are_named_only_with_their_account() {
             .stderr_has("--only names messages of one account");
     }
 }
+
+/// A message that arrived at this time, or does not say when.
+fn arrived(unique_id: &str, received: &str) -> TestMessage {
+    TestMessage::new(unique_id, format!("{received}Subject: {unique_id}\r\n\r\n"))
+}
+
+#[test]
+fn catching_up_before_a_date_marks_what_arrived_before() {
+    let server = ModelServer::start(vec![
+        arrived(
+            "old",
+            "Received: from x by y; Mon, 3 Mar 2025 10:00:00 +0000\r\n",
+        ),
+        arrived(
+            "new",
+            "Received: from x by y; Wed, 5 Mar 2025 10:00:00 +0000\r\n",
+        ),
+        arrived("undated", "Date: Mon, 3 Mar 2025 10:00:00 +0000\r\n"),
+    ]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let words = ["seen", "catch-up", "work", "--before", "2025-03-04"];
+    sandbox
+        .mailpull(words)
+        .run()
+        .succeeds()
+        .stdout_has("work: 1 messages are marked as seen")
+        .stdout_has("1 messages do not say when they arrived");
+
+    sandbox.fetch().succeeds();
+    assert_eq!(sandbox.work().messages().len(), 2);
+}
+
+#[test]
+fn catching_up_before_a_date_needs_top() {
+    let server = Script::new(LIST_A_AND_B).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let words = ["seen", "catch-up", "work", "--before", "2d"];
+    sandbox
+        .mailpull(words)
+        .run()
+        .fails_with(69)
+        .stderr_has("it has no TOP");
+}

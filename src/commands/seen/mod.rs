@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use super::credentials::Passwords;
+use super::log::past;
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selector};
 use crate::delivery::{self, Leftovers, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
+use crate::mail::headers::HeaderReader;
 use crate::mail::known::may_be_tried;
-use crate::mail::maildrop::{Listing, UniqueId};
+use crate::mail::maildrop::{Listing, Message, UniqueId};
 use crate::mail::policy::Policy;
 use crate::mail::streak::{Alikeness, Streak};
 use crate::moment::Moment;
@@ -19,7 +21,8 @@ use crate::poll;
 use crate::poll::plan::Plan;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey::{self, KnownMessages};
-use crate::pop3::Transaction;
+use crate::poll::top::{Answer, read_headers_by};
+use crate::pop3::{GoOn, Transaction};
 use crate::report::Event;
 use crate::seen::{Accounts, FailedStep, Ledger, StateFolder, Verdict};
 
@@ -30,7 +33,7 @@ mod list;
 /// Runs one of the `seen` commands.
 pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
-        cli::SeenCommand::CatchUp(named) => catch_up(&named.account, context),
+        cli::SeenCommand::CatchUp(arguments) => catch_up(arguments, context),
         cli::SeenCommand::Check => check(context),
         cli::SeenCommand::Export(arguments) => export::run(arguments, context),
         cli::SeenCommand::Forget(arguments) => forget(arguments, context),
@@ -202,20 +205,70 @@ pub(super) fn list_new(
     Ok((session, listing, compared.plan))
 }
 
-/// Marks all messages that are not known as seen, without fetching them.
-fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
+/// Marks messages that are not known as seen, without fetching them: all of them, or those that arrived before a
+/// time.
+fn catch_up(arguments: &cli::CatchUpArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let name = &arguments.account;
+    let before = arguments.before.as_deref();
+    let before = before.map(|text| past("--before", text)).transpose()?;
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
-    let (session, listing, plan) = list_new(&account, &ledger, context)?;
-    session.quit();
+    let (mut session, listing, plan) = list_new(&account, &ledger, context)?;
     let new = plan.fetch.iter();
-    let marked = ledger
-        .messages()
-        .mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
+    let mut new: Vec<_> = new
+        .map(|pick| listing.message(pick.position, pick.copy))
+        .collect();
+    let mut undated = 0;
+    if let Some(before) = before {
+        (new, undated) = arrived_before(before, new, &mut session, context)?;
+    }
+    session.quit();
+    let marked = ledger.messages().mark_seen(new.into_iter())?;
     print_line(&format!(
         "{name}: {marked} messages are marked as seen; none was downloaded"
     ));
+    if undated > 0 {
+        print_line(&format!(
+            "{name}: {undated} messages do not say when they arrived, and are not marked"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// Returns those of the messages that arrived before a time, and the number of those that do not say when they
+/// did.
+fn arrived_before(
+    before: Moment,
+    messages: Vec<Message>,
+    session: &mut Transaction<Stream>,
+    context: &Context<'_>,
+) -> Result<(Vec<Message>, usize), Failure> {
+    if !session.profile().may_have_top() {
+        let what = "the server does not show when messages arrived: it has no TOP";
+        let hint = "To mark all messages: leave out --before";
+        return Err(Failure::new(what, Exit::Unavailable).with_hint(hint));
+    }
+    let now = Moment::now();
+    let finish = |header: HeaderReader| header.finish_received(now);
+    let (mut older, mut undated) = (Vec::new(), 0);
+    let interrupt = &context.interrupt;
+    let asked = messages.into_iter();
+    let read = read_headers_by(finish, session, asked, interrupt, |message, answer| {
+        match answer {
+            Answer::Header(Some(arrived), _) if arrived < before => older.push(message),
+            Answer::Header(Some(_), _) => {}
+            Answer::Header(None, _) | Answer::Refused => undated += 1,
+        }
+        GoOn::Yes
+    });
+    read.map_err(|error| {
+        let failure = Failure::new(format_args!("reading headers: {error}"), error.exit());
+        Failure {
+            hint: error.hint(),
+            ..failure
+        }
+    })?;
+    Ok((older, undated))
 }
 
 /// Recognises known messages that the server lists with other unique-ids now.
