@@ -126,7 +126,10 @@ fn retriever(account: &mut OldAccount, name: &str, value: &str, around: &OldSurr
         "password_command" => {
             let words = tuple(value);
             let words: Vec<_> = words.iter().map(|word| &**word).collect();
-            account.set("password-command", words::list(&words));
+            match words[..] {
+                [] => account.set_command("password-command", value),
+                _ => account.set("password-command", words::list(&words)),
+            }
         }
         "use_apop" if is_true(Some(value)) => account.set("auth", "apop"),
         "timeout" => account.set("timeout", seconds(value)),

@@ -154,7 +154,10 @@ fn account_name(text: &str) -> String {
 
 /// Returns a path in which `~` is the user's home folder.
 fn expanded(path: &str, home: &str) -> String {
-    match path.strip_prefix('~') {
+    let rest = ["~", "$HOME", "${HOME}"]
+        .iter()
+        .find_map(|begin| path.strip_prefix(begin));
+    match rest {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
         _ => path.to_owned(),
     }

@@ -200,7 +200,7 @@ fn translate_one(
 
 fn deliver(account: &mut OldAccount, delivery: &str, around: &OldSurroundings<'_>) {
     let (method, place) = delivery.split_once([' ', '\t']).unwrap_or((delivery, ""));
-    let place = place.trim();
+    let place = unquoted(place.trim());
     match method {
         "maildir" => account.set("maildir", expanded(place, around.home)),
         "mbox" => account.set("mbox", expanded(place, around.home)),
@@ -289,6 +289,14 @@ mod tests {
             );
         }
         assert!(accounts[0].1.contains(&("keep", "false".to_owned())));
+    }
+
+    #[test]
+    fn a_program_may_stand_in_quotes() {
+        let accounts = keys("account a\nhost h\nuser u\ndelivery mda \"procmail -f '%F' | x\"\n");
+        let mda = accounts[0].1.iter().find(|(key, _)| *key == "mda");
+        let expected = r#"["sh", "-c", "procmail -f \"$1\" | x", "sh", "%F"]"#;
+        assert_eq!(mda.map(|(_, value)| &**value), Some(expected));
     }
 
     #[test]
