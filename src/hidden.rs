@@ -17,6 +17,9 @@ use crate::hex;
 struct Spellings {
     /// The hashes of the spellings in lower case, by their lengths, each with the number of its secret.
     by_length: BTreeMap<usize, HashMap<u64, u64>>,
+    /// A bit for each value that 16 bits of the hash of the first [`SHORTEST`] octets of a spelling have. Where a
+    /// text has another value no spelling begins, which nearly always saves a hash for each length.
+    starts: StartBits,
     /// The hashes of the first octets of those spellings that are longer, with the same numbers.
     beginnings: HashMap<u64, u64>,
     /// The numbers of the secrets by their hashes.
@@ -25,6 +28,32 @@ struct Spellings {
     has_short: bool,
     last: u64,
     key: RandomState,
+}
+
+/// The values of 16 bits, one bit for each.
+struct StartBits(Box<[u64; 1024]>);
+
+impl Default for StartBits {
+    fn default() -> Self {
+        Self(Box::new([0; 1024]))
+    }
+}
+
+impl StartBits {
+    fn insert(&mut self, hash: u64) {
+        let (word, bit) = Self::place(hash);
+        self.0[word] |= bit;
+    }
+
+    fn contains(&self, hash: u64) -> bool {
+        let (word, bit) = Self::place(hash);
+        self.0[word] & bit != 0
+    }
+
+    fn place(hash: u64) -> (usize, u64) {
+        let value = hash as u16;
+        (usize::from(value / 64), 1 << (value % 64))
+    }
 }
 
 /// Keeps a secret out of all foreign text that is shown from now on, until the process ends. An error may be
@@ -54,6 +83,7 @@ impl Spellings {
         for spelling in spellings(secret) {
             let hashes = self.by_length.entry(spelling.len()).or_default();
             hashes.insert(self.key.hash_one(&spelling[..]), self.last);
+            self.starts.insert(self.key.hash_one(&spelling[..SHORTEST]));
             if let Some(beginning) = spelling.get(..BEGINNING) {
                 let hash = self.key.hash_one(beginning);
                 self.beginnings.insert(hash, self.last);
@@ -108,6 +138,10 @@ impl Spellings {
     /// Returns the length of the longest secret with which a text begins. A secret that is cut has the length of
     /// the text.
     fn length_at(&self, text: &[u8], is_cut: bool) -> Option<usize> {
+        let start = text.get(..SHORTEST)?;
+        if !self.starts.contains(self.key.hash_one(start)) {
+            return None;
+        }
         let mut lengths = self.by_length.range(..=text.len()).rev();
         let found = lengths
             .find(|(length, hashes)| hashes.contains_key(&self.key.hash_one(&text[..**length])));
