@@ -227,6 +227,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l progress -d
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s n -l dry-run -d 'Only show what would be written, and what is known; connect to no server'
+complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l without-state -d 'Add the accounts only: the first fetch downloads everything on the server'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l json -d 'Print each event as a JSON object on a line of its own'

@@ -19,6 +19,10 @@ pub struct ImportFromArgs {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
+    /// Add the accounts only: the first fetch downloads everything on the server
+    #[arg(long)]
+    pub without_state: bool,
+
     /// Print the password of an account, for its password-command
     #[arg(long, value_name = "ACCOUNT", hide = true)]
     pub password_of: Option<String>,

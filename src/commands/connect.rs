@@ -8,12 +8,13 @@ use super::credentials::Passwords;
 use crate::config::Account;
 use crate::dial::{self, DialStep, Dialer, Security};
 use crate::exit::{Exit, Failure};
+use crate::mail::maildrop::Listing;
 use crate::mail::memory::MemoryPart;
 use crate::net::Stream;
 use crate::net::tls::Proof;
 use crate::os::secret::Secret;
-use crate::poll::survey;
-use crate::pop3::{self, SessionHints, Transaction};
+use crate::poll::{self, survey};
+use crate::pop3::{self, SessionHints, Sizes, Transaction};
 use crate::report::Event;
 use crate::report::plain::Verbosity;
 use crate::seen::LastRun;
@@ -99,6 +100,27 @@ impl Context<'_> {
                 listed => return Ok(listed?),
             }
         }
+    }
+
+    /// Connects and lists all messages with their sizes.
+    ///
+    /// # Errors
+    /// The session fails, or a signal came.
+    pub(super) fn list_sizes(
+        &self,
+        last: &LastRun,
+        mut connect: impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure>,
+    ) -> Result<(Transaction<Stream>, Listing), Failure> {
+        let hints = SessionHints {
+            sizes: Sizes::Each,
+            ..poll::session_hints(last)
+        };
+        self.list(last, |memory| {
+            let mut session = connect(&hints)?;
+            session.set_memory(memory);
+            let listing = session.list(Sizes::Each).map_err(survey::Error::from);
+            Ok(listing.map(|listing| (session, listing)))
+        })
     }
 
     fn dial(

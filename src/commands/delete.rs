@@ -16,8 +16,7 @@ use crate::mail::maildrop::Listing;
 use crate::net::Stream;
 use crate::poll;
 use crate::poll::ordered_deletion::{NamedLookup, NamedMessage, OrderedDeletion};
-use crate::poll::survey;
-use crate::pop3::{SessionHints, Sizes, Transaction};
+use crate::pop3::Transaction;
 use crate::report::{AccountReporter, Event, Octets, Summary};
 use crate::seen::Ledger;
 
@@ -112,18 +111,9 @@ impl DeleteMessages<'_> {
     fn find_messages(&self) -> Result<FoundMessages, Failure> {
         let last = self.ledger.runs().last()?;
         let mut connect = self.context.connector(self.account, self.passwords);
-        let hints = SessionHints {
-            sizes: Sizes::Each,
-            ..poll::session_hints(&last)
-        };
         let mut has_headers = true;
         loop {
-            let (mut session, listing) = self.context.list(&last, |memory| {
-                let mut session = connect(&hints)?;
-                session.set_memory(memory);
-                let listing = session.list(Sizes::Each).map_err(survey::Error::from);
-                Ok(listing.map(|listing| (session, listing)))
-            })?;
+            let (mut session, listing) = self.context.list_sizes(&last, &mut connect)?;
             let deletion = OrderedDeletion {
                 ledger: self.ledger,
                 listing: &listing,

@@ -6,17 +6,17 @@ use std::{env, fs};
 
 use super::{Context, print_line, seen};
 use crate::cli::{ImportFromArgs, ImportedProgram};
-use crate::config::{self, NewAccount};
+use crate::config::{self, Account, NewAccount};
 use crate::exit::{Exit, Failure};
-use crate::import::{KnownIds, OldAccount, OldProgram, OldSurroundings, StatePlace, Translation};
-use crate::report::Event;
+use crate::import::{KnownIds, OldAccount, OldProgram, OldSurroundings, Translation};
+use crate::mail::maildrop::Position;
 
 /// The largest configuration or state that is read, in octets.
 const LARGEST_FILE: u64 = 256 << 20;
 
-/// Translates the configuration of another fetcher, adds its accounts to that of mailpull, and marks as seen what
-/// it has fetched of each. An account that is there already is not changed, so that an import that was
-/// interrupted can be repeated.
+/// Translates the configuration of another fetcher, marks as seen what it has fetched of each account, and adds the
+/// account to mailpull's configuration. An account that is there already is not changed, so that an import that
+/// was interrupted can be repeated.
 pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let program = match arguments.program {
         ImportedProgram::Fetchmail => OldProgram::Fetchmail,
@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<E
         program,
         file: &file,
         is_dry: arguments.dry_run,
+        leaves_state: arguments.without_state,
         context,
     };
     import.run(translation)
@@ -60,6 +61,8 @@ struct Import<'a> {
     program: OldProgram,
     file: &'a Path,
     is_dry: bool,
+    /// True if what the old program has fetched is not taken over.
+    leaves_state: bool,
     context: &'a Context<'a>,
 }
 
@@ -67,11 +70,10 @@ impl Import<'_> {
     fn run(&self, translation: Translation) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
         for account in &translation.accounts {
-            let imported = self.account(account);
-            exit = exit.max(imported.unwrap_or_else(|failure| {
+            if let Err(failure) = self.account(account) {
                 let reporter = self.context.reporter(&account.name);
-                self.context.report_failure(reporter, &failure)
-            }));
+                exit = exit.max(self.context.report_failure(reporter, &failure));
+            }
             if self.context.interrupt.is_ending() {
                 return Ok(exit);
             }
@@ -85,48 +87,45 @@ impl Import<'_> {
         Ok(exit)
     }
 
-    /// Imports an account: its keys first, and then its state.
-    fn account(&self, old: &OldAccount) -> Result<Exit, Failure> {
+    /// Imports an account: its state first, and then its keys. An account that is in the configuration is fetched by
+    /// the next run, so a kill in between must not leave it there without its state.
+    fn account(&self, old: &OldAccount) -> Result<(), Failure> {
         let chosen = self.context.global.config.as_deref();
-        let options = old.keys.iter().map(|(key, value)| format!("{key}={value}"));
-        let mut options: Vec<String> = options.collect();
+        let mut new_account = NewAccount::new(chosen, &self.options(old)?)?;
+        let path = new_account.path();
+        if new_account.is_taken(&old.name) {
+            print_line(&format!("{}: the account is in {path} already", old.name));
+            return self.take_over(old, &seen::find(&old.name, self.context)?);
+        }
+        new_account.set_name(&old.name)?;
+        new_account.add_comment(&format!("Taken over from {}.", self.file.display()));
+        for note in &old.notes {
+            new_account.add_comment(note);
+        }
+        self.take_over(old, &new_account.account()?)?;
+        if self.is_dry {
+            // A reader who closed standard output has seen enough.
+            let _ = writeln!(io::stdout().lock(), "{}", *new_account.text());
+            return Ok(());
+        }
+        new_account.write(&self.context.interrupt)?;
+        print_line(&format!("{}: added to {path}", old.name));
+        for note in &old.notes {
+            print_line(&format!("{}: {note}", old.name));
+        }
+        Ok(())
+    }
+
+    /// Returns the keys of an account, as they are typed after `-o`.
+    fn options(&self, old: &OldAccount) -> Result<Vec<String>, Failure> {
+        let keys = old.keys.iter();
+        let mut options: Vec<String> = keys.map(|(key, value)| format!("{key}={value}")).collect();
         let has_command = old.keys.iter().any(|(key, _)| *key == "password-command");
         if old.password.is_some() && !has_command {
-            options.push(format!(
-                "password-command={}",
-                self.password_command(&old.name)?
-            ));
+            let command = self.password_command(&old.name)?;
+            options.push(format!("password-command={command}"));
         }
-        let mut new_account = NewAccount::new(chosen, &options)?;
-        if new_account.is_taken(&old.name) {
-            print_line(&format!(
-                "{}: the account is in {} already",
-                old.name,
-                new_account.path()
-            ));
-        } else {
-            new_account.set_name(&old.name)?;
-            new_account.add_comment(&format!("Taken over from {}.", self.file.display()));
-            for note in &old.notes {
-                new_account.add_comment(note);
-            }
-            new_account.account()?;
-            if self.is_dry {
-                let mut out = io::stdout().lock();
-                // A reader who closed standard output has seen enough.
-                let _ = writeln!(out, "{}", *new_account.text());
-            } else {
-                new_account.write(&self.context.interrupt)?;
-                print_line(&format!("{}: added to {}", old.name, new_account.path()));
-                for note in &old.notes {
-                    print_line(&format!("{}: {note}", old.name));
-                }
-            }
-        }
-        match &old.state {
-            Some(place) => self.take_over(&old.name, place),
-            None => Ok(Exit::Done),
-        }
+        Ok(options)
     }
 
     /// Returns the command that prints a password of the old configuration, as a key's value.
@@ -144,7 +143,11 @@ impl Import<'_> {
     }
 
     /// Marks as seen what the old program has fetched and the server still lists.
-    fn take_over(&self, name: &str, place: &StatePlace) -> Result<Exit, Failure> {
+    fn take_over(&self, old: &OldAccount, account: &Account) -> Result<(), Failure> {
+        let (name, program) = (&old.name, self.program.name());
+        let Some(place) = old.state.as_ref().filter(|_| !self.leaves_state) else {
+            return Ok(());
+        };
         let file = match self.file.parent() {
             Some(folder) => folder.join(&place.file),
             None => place.file.clone(),
@@ -153,61 +156,55 @@ impl Import<'_> {
             Ok(false) => KnownIds::default(),
             _ => self.program.known_ids(&read(&file)?, place),
         };
-        let old = self.program.name();
         if known.is_empty() {
             print_line(&format!(
-                "{name}: {old} remembers nothing of this account in {}; the first fetch downloads everything on the \
-                 server. To leave that there: mailpull seen catch-up {name}",
+                "{name}: {program} remembers nothing of this account in {}; the first fetch downloads everything on \
+                 the server. To leave that there: mailpull seen catch-up {name}",
                 file.display()
             ));
-            return Ok(Exit::Done);
+            return Ok(());
         }
         if self.is_dry {
-            let count = known.len();
+            let (count, file) = (known.len(), file.display());
             print_line(&format!(
-                "{name}: {old} remembers {count} messages in {}",
-                file.display()
+                "{name}: {program} remembers {count} messages in {file}"
             ));
-            return Ok(Exit::Done);
+            return Ok(());
         }
-        let (account, mut ledger) = seen::open(name, self.context)?;
+        let mut ledger = self
+            .context
+            .open_ledger(account, &self.context.state_folder()?)?;
         let _lock = ledger.lock()?;
-        let (session, listing, plan) = seen::list_new(&account, &ledger, self.context)?;
+        let (session, listing, plan) = seen::list_new(account, &ledger, self.context)?;
         session.quit();
-        let fetched: Vec<_> = plan
-            .fetch
-            .iter()
-            .filter(|pick| known.has(listing.unique_id(pick.position)))
-            .collect();
-        let listed = listing.positions();
-        let is_known = listed
-            .filter(|at| known.has(listing.unique_id(*at)))
-            .count();
-        if is_known == 0 && !listing.is_empty() {
-            let what = format!(
-                "{old} knows none of the {} messages on the server, although it remembers {}; nothing is marked",
-                listing.len(),
-                known.len()
-            );
-            let hint = format!(
-                "To leave all of them on the server: mailpull seen catch-up {name}. To fetch them: mailpull fetch {name}"
-            );
-            return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
+        let is_known = |at: Position| known.has(listing.unique_id(at));
+        let count = listing.positions().filter(|at| is_known(*at)).count();
+        if count == 0 && !listing.is_empty() {
+            return Err(self.no_message_known(listing.len(), known.len()));
         }
-        let messages = fetched
-            .iter()
-            .map(|pick| listing.message(pick.position, pick.copy));
+        let fetched = plan.fetch.iter().filter(|pick| is_known(pick.position));
+        let messages = fetched.map(|pick| listing.message(pick.position, pick.copy));
         ledger.messages().mark_seen(messages)?;
-        let reporter = self.context.reporter(name);
-        reporter.report(Event::Note(&format_args!(
-            "{} were not known before",
-            fetched.len()
-        )));
         print_line(&format!(
-            "{name}: {is_known} of {} messages on the server were known to {old}; they stay there and are not fetched again",
+            "{name}: {count} of {} messages on the server were known to {program}; they stay there and are not \
+             fetched again",
             listing.len()
         ));
-        Ok(Exit::Done)
+        Ok(())
+    }
+
+    /// The state is probably that of another account.
+    fn no_message_known(&self, listed: usize, known: usize) -> Failure {
+        let program = self.program.name();
+        let what = format!(
+            "{program} knows none of the {listed} messages on the server, although it remembers {known}; the account \
+             is not taken over"
+        );
+        let hint = format!(
+            "To add it without the state: mailpull import {program} {} --without-state",
+            self.file.display()
+        );
+        Failure::new(what, Exit::Configuration).with_hint(hint)
     }
 
     /// Says how to stop the old program.

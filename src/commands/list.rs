@@ -17,10 +17,9 @@ use crate::mail::headers::{HeaderReader, ShownHeader};
 use crate::mail::maildrop::{Listing, Position, UniqueId};
 use crate::moment::Moment;
 use crate::net::Stream;
-use crate::poll;
-use crate::poll::survey::{self, KnownMessages};
+use crate::poll::survey::KnownMessages;
 use crate::poll::top::{Answer, read_headers_by};
-use crate::pop3::{GoOn, SessionHints, Sizes, Transaction};
+use crate::pop3::{GoOn, Transaction};
 use crate::report::json::{self, ListedFacts};
 use crate::report::{Event, Octets};
 use crate::seen::StateFolder;
@@ -100,19 +99,10 @@ impl ListAccounts<'_> {
         let last = ledger.runs().last()?;
         let known = KnownMessages::of(&ledger)?;
         let brake = Brake::of(&ledger, !self.arguments.accounts.is_empty())?;
-        let mut connect = self
+        let connect = self
             .context
             .braked_connector(account, self.passwords, &brake);
-        let hints = SessionHints {
-            sizes: Sizes::Each,
-            ..poll::session_hints(&last)
-        };
-        let (mut session, listing) = self.context.list(&last, |memory| {
-            let mut session = connect(&hints)?;
-            session.set_memory(memory);
-            let listing = session.list(Sizes::Each).map_err(survey::Error::from);
-            Ok(listing.map(|listing| (session, listing)))
-        })?;
+        let (mut session, listing) = self.context.list_sizes(&last, connect)?;
         let states = known.states(&listing)?;
         if !self
             .arguments

@@ -13,10 +13,8 @@ use crate::exit::{Exit, Failure};
 
 use crate::net::Stream;
 use crate::os::random::random;
-use crate::poll;
 use crate::poll::named::listed_as;
-use crate::poll::survey;
-use crate::pop3::{self, Ask, BeginningOf, Retrieved, SessionHints, Sizes, Transaction};
+use crate::pop3::{self, Ask, BeginningOf, Retrieved, Transaction};
 use crate::seen::Ledger;
 use crate::text::OneLine;
 
@@ -52,17 +50,8 @@ impl ShowMessage<'_> {
         let word = message_id::unique_id(&self.arguments.id, name, self.ledger)?;
         let last = self.ledger.runs().last()?;
         let passwords = Passwords::default();
-        let mut connect = self.context.connector(self.account, &passwords);
-        let hints = SessionHints {
-            sizes: Sizes::Each,
-            ..poll::session_hints(&last)
-        };
-        let (mut session, listing) = self.context.list(&last, |memory| {
-            let mut session = connect(&hints)?;
-            session.set_memory(memory);
-            let listing = session.list(Sizes::Each).map_err(survey::Error::from);
-            Ok(listing.map(|listing| (session, listing)))
-        })?;
+        let connect = self.context.connector(self.account, &passwords);
+        let (mut session, listing) = self.context.list_sizes(&last, connect)?;
         let message = match listed_as(&listing, &word)[..] {
             [position] => listing.message(position, 0),
             [] => return Err(message_id::not_listed(&word, name, NOTHING_SHOWN)),

@@ -10,6 +10,7 @@ use crate::support::model_server::{PASSWORD, USER};
 use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
 use crate::support::tools;
 
 /// The user id of `mail`. fetchmail and getmail run only for a user whom the system knows.
@@ -195,7 +196,11 @@ fn an_unknown_mailbox_is_left_to_the_user() {
     first
         .fails_with(78)
         .stderr_has("mpop knows none of the 2 messages on the server")
-        .stderr_has("mailpull seen catch-up work");
+        .stderr_has("--without-state");
+    assert!(!sandbox.config_file().exists());
+    import(&sandbox, &["mpop", "--without-state"])
+        .succeeds()
+        .stdout_has("work: added to ");
     sandbox.write(
         "home/uidls",
         format!(" 1 127.0.0.1 {USER}\n{}\n", first_id(&sandbox)),
@@ -214,6 +219,25 @@ fn first_id(sandbox: &Sandbox) -> String {
         .as_str()
         .expect("it has one")
         .to_owned()
+}
+
+#[test]
+fn an_account_is_added_only_with_its_state() {
+    let server = Script::new("S: +OK\nC: CAPA\nreached CAPA\nstall").serve();
+    let sandbox = Sandbox::new();
+    let text = format!(
+        "account work\nhost 127.0.0.1\nport {}\nuser {USER}\npassword x\nuidls_file ~/uidls\n\
+         delivery maildir ~/Mail/work\n",
+        server.address().port()
+    );
+    old_config(&sandbox, ".mpoprc", &text);
+    sandbox.write("home/uidls", format!(" 1 127.0.0.1 {USER}\na\n"));
+
+    let running = sandbox.mailpull(["import", "mpop"]).start();
+    server.reached("CAPA");
+    running.kill();
+
+    assert!(!sandbox.config_file().exists());
 }
 
 #[test]

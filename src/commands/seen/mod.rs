@@ -58,7 +58,7 @@ fn open_to_read(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), 
 }
 
 /// Finds an account of the configuration.
-fn find(name: &str, context: &Context<'_>) -> Result<Account, Failure> {
+pub(super) fn find(name: &str, context: &Context<'_>) -> Result<Account, Failure> {
     let chosen = context.global.config.as_deref();
     let selector = Selector {
         names: &[name.to_owned()],
