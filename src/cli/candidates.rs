@@ -8,7 +8,7 @@ use clap::ArgAction;
 
 use super::command;
 
-/// What can be typed at the end of an unfinished command line.
+/// The candidates for the last word of an unfinished command line.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UnfinishedLine {
     /// The kind of its last word.
@@ -38,7 +38,7 @@ pub enum CandidateKind {
 }
 
 impl UnfinishedLine {
-    /// Reads the words behind the program's name. The last one is unfinished and may be empty.
+    /// Reads the words after the program's name. The last one is unfinished and may be empty.
     pub fn read(words: &[OsString]) -> Self {
         let mut root = command();
         // Gives each command the options of all commands.

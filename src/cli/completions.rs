@@ -26,7 +26,7 @@ pub enum ShellName {
 /// The arguments of the hidden command.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct CandidatesArgs {
-    /// The words behind the program's name, up to the one that is being typed
+    /// The words after the program's name, up to the one that is being typed
     #[arg(
         value_name = "WORD",
         trailing_var_arg = true,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use rustix::termios::tcgetwinsize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Returns the number of columns of the terminal that standard output is; `None` if it is none.
+/// Returns the columns of the terminal; `None` if standard output is not a terminal.
 pub(super) fn terminal_width() -> Option<usize> {
     let out = io::stdout();
     if !out.is_terminal() {

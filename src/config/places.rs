@@ -26,7 +26,7 @@ pub(super) fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
 /// Returns the user's home folder.
 ///
 /// # Errors
-/// There is none.
+/// The user has no home folder.
 pub(crate) fn home() -> Result<PathBuf, Error> {
     dirs::home_dir().ok_or(Error::NoHome)
 }

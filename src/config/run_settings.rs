@@ -63,7 +63,7 @@ impl RunSettings {
     }
 }
 
-/// Reads a duration such as `2d`; `None` if the text is none.
+/// Reads a duration such as `2d`; `None` if the text is not a duration.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     values::duration(Value::from_text(text)).ok()
 }

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_counterpart_is_listed() {
+    fn settings_without_a_counterpart_are_listed() {
         let text = "[retriever]\ntype=SimplePOP3Retriever\nserver=localhost\nusername=u\n[destination]\n\
             type=MultiDestination\n[options]\nread_all=1\ndelivered_to=1\n[filter-1]\ntype=Filter_external\n";
         let translation = translate(text, &AROUND).expect("valid");

@@ -99,7 +99,7 @@ impl KnownIds {
         self.ids.len()
     }
 
-    /// Returns true if there is none.
+    /// Returns true if there is no unique-id.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }

@@ -38,7 +38,7 @@ pub struct OldSurroundings<'a> {
 pub struct Translation {
     /// The accounts, in the order of the file.
     pub accounts: Vec<OldAccount>,
-    /// What was left out and concerns no single account, with the reason.
+    /// Settings that were left out and concern no single account, with the reason.
     pub notes: Vec<String>,
 }
 
@@ -51,9 +51,9 @@ pub struct OldAccount {
     pub keys: Vec<(&'static str, String)>,
     /// The password, if the old configuration holds it.
     pub password: Option<zeroize::Zeroizing<String>>,
-    /// What was not translated, with what to do instead.
+    /// Settings that were not translated, with the alternative.
     pub notes: Vec<String>,
-    /// Where its state may be.
+    /// The place of its state, if it has one.
     pub state: Option<StatePlace>,
 }
 

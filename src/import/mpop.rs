@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_counterpart_is_listed() {
+    fn settings_without_a_counterpart_are_listed() {
         let text = "account a\nhost localhost\nuser u\nkillsize 100\nfilter x\ntls_priorities NORMAL\n\
             delivery exchange /x\neval echo\n";
         let translation = translate(text, &AROUND).expect("valid");

@@ -60,7 +60,7 @@ pub(super) fn string(text: &str) -> String {
     quoted
 }
 
-/// Returns a SHA-256 fingerprint (`01:23:...`) as a pin, if it is one.
+/// Returns a SHA-256 fingerprint (`01:23:...`) as lower-case digits; `None` for another kind.
 pub(super) fn pin(fingerprint: &str) -> Option<String> {
     let digits: String = fingerprint.chars().filter(|c| *c != ':').collect();
     let is_sha256 = digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit());

@@ -24,7 +24,7 @@ fn file(name: &str) -> String {
     root.join("completions").join(name).display().to_string()
 }
 
-/// What each unfinished line is completed to.
+/// The completions of each unfinished line.
 const CASES: [(&str, &[&str]); 7] = [
     ("mailpull fetch w", &["work"]),
     ("mailpull fetch work h", &["home"]),
@@ -55,7 +55,7 @@ fn completions_prints_the_file_of_each_shell() {
 }
 
 #[test]
-fn what_cannot_be_looked_up_is_not_completed() {
+fn a_line_that_cannot_be_looked_up_is_not_completed() {
     let sandbox = Sandbox::new();
     for words in [&["fetch", ""][..], &["show", "work", ""], &["fe"], &[]] {
         let words = [&["__complete", "--"], words].concat();

@@ -321,7 +321,7 @@ fn catching_up_before_a_date_marks_what_arrived_before() {
         .run()
         .succeeds()
         .stdout_has("work: 1 messages are marked as seen")
-        .stdout_has("1 messages do not say when they arrived");
+        .stdout_has("not marked, because they do not say when they arrived: 1");
 
     sandbox.fetch().succeeds();
     assert_eq!(sandbox.work().messages().len(), 2);

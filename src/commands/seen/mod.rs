@@ -229,7 +229,7 @@ fn catch_up(arguments: &cli::CatchUpArgs, context: &Context<'_>) -> Result<Exit,
     ));
     if undated > 0 {
         print_line(&format!(
-            "{name}: {undated} messages do not say when they arrived, and are not marked"
+            "{name}: not marked, because they do not say when they arrived: {undated}"
         ));
     }
     Ok(Exit::Done)

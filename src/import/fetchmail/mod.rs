@@ -101,7 +101,7 @@ impl FetchmailAccount<'_> {
     /// Translates the account.
     ///
     /// # Errors
-    /// It is none of POP3. The text says so.
+    /// It is not fetched by POP3. The text says so.
     fn translate(&self) -> Result<OldAccount, String> {
         let server = &self.server.name;
         let host = self.get("via").unwrap_or(server);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_counterpart_is_listed() {
+    fn settings_without_a_counterpart_are_listed() {
         let text = "poll h proto pop3 aka a b envelope X-To no dns user u smtphost x y antispam 550 sslfingerprint 'aa' fetchall\n";
         let accounts = accounts(text);
         let notes = &accounts[0].notes;

@@ -12,7 +12,7 @@ pub(super) struct PolledServer {
     pub(super) name: String,
     /// True after `skip`.
     pub(super) is_skipped: bool,
-    /// What applies to all its users.
+    /// The settings of all its users.
     pub(super) settings: FetchmailSettings,
     /// The settings of each user.
     pub(super) users: Vec<FetchmailSettings>,
