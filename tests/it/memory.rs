@@ -16,8 +16,9 @@ use crate::support::tools;
 
 /// The kilobytes that messages of any size may need, in addition to the peak of a run without mail.
 const MOST_FOR_MESSAGES: usize = 4_000;
-/// The kilobytes that a run may need in all with a listing of [`UNIQUE_IDS`].
-const MOST_FOR_LISTING: usize = 48_000;
+/// The kilobytes that a run may need for a listing of [`UNIQUE_IDS`], in addition to the peak of a run without mail. Each
+/// build and each release of the system's libraries has another such peak: 20,300 to 23,700 were seen.
+const MOST_FOR_LISTING: usize = 28_000;
 const UNIQUE_IDS: usize = 100_000;
 /// The kilobytes that [`ACCOUNTS`] may need, in addition to the peak of a run with one account. The jobs take half of
 /// that, and up to 21,000 were seen on a busy machine. An account takes 4: a key of the configuration costs little where
@@ -122,7 +123,7 @@ fn a_message_of_100_mb_to_an_imap_server_takes_less_than_4_mb() {
 }
 
 #[test]
-fn listing_100000_messages_takes_less_than_48_mb() {
+fn listing_100000_messages_takes_less_than_28_mb() {
     if tools::find("time").is_none() {
         return;
     }
@@ -164,10 +165,8 @@ fn listing_100000_messages_takes_less_than_48_mb() {
     peaks.push(peak(&sandbox, &["fetch", "--delete"]));
     assert_eq!(server.count(), 0);
     assert_eq!(server.log().retrieved.len(), 300);
-    assert!(
-        peaks.iter().all(|&peak| peak < MOST_FOR_LISTING),
-        "{peaks:?}"
-    );
+    let most = peak_without_mail() + MOST_FOR_LISTING;
+    assert!(peaks.iter().all(|&peak| peak < most), "{peaks:?} of {most}");
 }
 
 mod slow {
