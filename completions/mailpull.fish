@@ -65,6 +65,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show wha
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "status" -d 'Show when each account was fetched last, what failed, and what waits'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "watch" -d 'Stay in the foreground and fetch each account at its interval'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to an account\'s provider, or put its password into the keyring'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "logout" -d 'Remove the sign-in or the password that login has stored'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "import" -d 'Take over the accounts of another fetcher, and what it has fetched'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test, list, rename and remove accounts'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "config" -d 'Look at the configuration'
@@ -217,6 +218,18 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s q -l quiet -
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l password-of -d 'Print the password of an account, for its password-command' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand import" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"

@@ -18,6 +18,7 @@ mod import;
 mod list;
 mod log;
 mod login;
+mod logout;
 mod options;
 mod seen;
 mod show;
@@ -36,6 +37,7 @@ pub use import::{ImportFromArgs, ImportedProgram};
 pub use list::ServerListArgs;
 pub use log::LogArgs;
 pub use login::LoginArgs;
+pub use logout::LogoutArgs;
 pub use options::OptionArgs;
 pub use seen::{
     CatchUpArgs, ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand,
@@ -181,6 +183,8 @@ pub enum CliCommand {
     Watch(WatchArgs),
     /// Sign in to an account's provider, or put its password into the keyring
     Login(LoginArgs),
+    /// Remove the sign-in or the password that login has stored
+    Logout(LogoutArgs),
     /// Take over the accounts of another fetcher, and what it has fetched
     Import(ImportFromArgs),
     /// Add, test, list, rename and remove accounts

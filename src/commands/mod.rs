@@ -33,6 +33,7 @@ mod list;
 mod log;
 mod login;
 mod login_delay;
+mod logout;
 mod message_id;
 mod metrics_file;
 mod questions;
@@ -81,6 +82,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::List(arguments) => list::run(arguments, context),
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
+        CliCommand::Logout(arguments) => logout::run(arguments, context),
         CliCommand::Seen(command) => seen::run(command, context),
         CliCommand::Show(arguments) => show::run(arguments, context),
         CliCommand::Status(arguments) => status::run(arguments, context),
@@ -98,6 +100,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         | CliCommand::Import(_)
         | CliCommand::List(_)
         | CliCommand::Login(_)
+        | CliCommand::Logout(_)
         | CliCommand::Show(_)
         | CliCommand::Account(AccountCommand::Add(_) | AccountCommand::Test(_))
         | CliCommand::Seen(SeenCommand::CatchUp(_) | SeenCommand::Rematch(_)) => {

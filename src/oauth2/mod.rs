@@ -46,6 +46,17 @@ impl SignIn<'_> {
         self.token_store.store(tokens, interrupt)
     }
 
+    /// Removes the stored tokens. Returns false if there were none. The provider is not told.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub(crate) fn forget(&self) -> Result<bool, Error> {
+        let interrupt = self.client.http.interrupt;
+        // A run that is renewing the tokens would store them again.
+        let _lock = self.token_store.lock(interrupt)?;
+        self.token_store.remove(interrupt)
+    }
+
     /// Returns the access token, renewed if it is about to expire.
     ///
     /// # Errors

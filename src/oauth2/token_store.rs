@@ -135,14 +135,45 @@ impl TokenStore {
         }
     }
 
-    fn store_file(&self, written: &[u8]) -> io::Result<()> {
-        let next = self.folder.join(format!("{}.new", self.name));
-        // A run that was killed may have left it. The lock is held, so no other run is writing it.
-        match fs::remove_file(&next) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// Removes the tokens. Returns false if there were none. The file of the lock stays: another run may
+    /// wait for it.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub(super) fn remove(&self, interrupt: &Interrupt) -> Result<bool, Error> {
+        match self.backend {
+            Backend::File => {
+                let path = self.path();
+                self.remove_file(&path)
+                    .map_err(|source| file_error("remove", &path, source))
+            }
+            Backend::Keyring => Ok(self.item().remove(interrupt)?),
         }
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<bool> {
+        self.remove_unfinished()?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            removed => removed?,
+        }
+        File::open(&self.folder)?.sync_all()?;
+        Ok(true)
+    }
+
+    fn store_file(&self, written: &[u8]) -> io::Result<()> {
+        let next = self.remove_unfinished()?;
         replace_file::replace(&self.path(), &next, written, Secrecy::Secret)
+    }
+
+    /// Removes the file that a killed run may have left. The lock is held, so no other run is writing it.
+    /// Returns its path.
+    fn remove_unfinished(&self) -> io::Result<PathBuf> {
+        let next = self.folder.join(format!("{}.new", self.name));
+        match fs::remove_file(&next) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(next),
+        }
     }
 
     fn path(&self) -> PathBuf {

@@ -238,6 +238,18 @@ pub(crate) fn signed_in(account: &str, user: &str, place: &str) -> String {
     json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
 }
 
+/// Returns the line for a sign-in or a password that is no longer stored.
+pub(crate) fn signed_out(account: &str, user: &str, place: &str, was_there: bool) -> String {
+    json!({
+        "event": "signed-out",
+        "account": account,
+        "user": user,
+        "place": place,
+        "was_there": was_there,
+    })
+    .to_string()
+}
+
 /// Returns the line for a finding about an account.
 pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({

@@ -56,6 +56,28 @@ fn login_stores_the_typed_password_in_the_keyring() {
 }
 
 #[test]
+fn logout_removes_the_password_from_the_keyring() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    keyring.store(&MPOP_ATTRIBUTES, PASSWORD);
+
+    let logout = || keyring.mailpull(["logout", "work"]).run();
+
+    logout()
+        .succeeds()
+        .stdout_is("the password of joe was removed from the keyring\n");
+    logout()
+        .succeeds()
+        .stdout_is("there is no password of joe in the keyring\n");
+    let fetch = keyring.mailpull(["fetch"]).run();
+    fetch
+        .fails_with(78)
+        .stderr_has("the keyring has no password for joe");
+}
+
+#[test]
 fn a_missing_password_is_reported_before_connecting() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
     let Some(keyring) = Keyring::start(&sandbox) else {

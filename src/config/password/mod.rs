@@ -295,6 +295,14 @@ pub(crate) fn put_into_keyring(login: Login<'_>, interrupt: &Interrupt) -> Resul
     Ok(keyring_item(login).store(&label, &secret, interrupt)?)
 }
 
+/// Removes the password from the keyring. Returns false if there was none.
+///
+/// # Errors
+/// The keyring cannot be used.
+pub(crate) fn remove_from_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<bool, Error> {
+    Ok(keyring_item(login).remove(interrupt)?)
+}
+
 /// Returns the attributes of a password in the keyring. mpop(1) uses the same, so both programs find
 /// it.
 fn keyring_item(login: Login<'_>) -> Item<'_> {

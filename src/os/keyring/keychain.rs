@@ -1,6 +1,8 @@
 //! The keyring of macOS: the keychain. It waits for its user without a deadline.
 
-use security_framework::passwords::{get_generic_password, set_generic_password};
+use security_framework::passwords::{
+    delete_generic_password, get_generic_password, set_generic_password,
+};
 
 use super::{Attributes, Error};
 use crate::os::secret::Secret;
@@ -26,6 +28,15 @@ pub(super) fn find(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
     match get_generic_password(&service, user) {
         Ok(secret) => Ok(Some(secret)),
         Err(error) if error.code() == NOT_FOUND => Ok(None),
+        Err(error) => Err(Error::Failed(error.to_string())),
+    }
+}
+
+pub(super) fn remove(attributes: &Attributes) -> Result<bool, Error> {
+    let (service, user) = service_and_user(attributes);
+    match delete_generic_password(&service, user) {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == NOT_FOUND => Ok(false),
         Err(error) => Err(Error::Failed(error.to_string())),
     }
 }

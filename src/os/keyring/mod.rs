@@ -111,6 +111,15 @@ impl<'a> Item<'a> {
         wait_for(interrupt, move || system::store(&item, &label, &secret))
     }
 
+    /// Removes the secret. Returns false if there was none.
+    ///
+    /// # Errors
+    /// As for [`Item::find`].
+    pub(crate) fn remove(&self, interrupt: &Interrupt) -> Result<bool, Error> {
+        let item = self.owned();
+        wait_for(interrupt, move || system::remove(&item))
+    }
+
     fn owned(&self) -> Attributes {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.attributes.iter().map(owned).collect()

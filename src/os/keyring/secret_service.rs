@@ -36,6 +36,20 @@ pub(super) fn find(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
     item.get_secret().map(Some).map_err(explain)
 }
 
+/// Removes all secrets with these attributes: the user may have stored one in several collections.
+pub(super) fn remove(attributes: &Attributes) -> Result<bool, Error> {
+    let service = connect()?;
+    let found = service
+        .search_items(borrowed(attributes))
+        .map_err(explain)?;
+    let items = || found.unlocked.iter().chain(&found.locked);
+    for item in items() {
+        item.ensure_unlocked().map_err(explain)?;
+        item.delete().map_err(explain)?;
+    }
+    Ok(items().next().is_some())
+}
+
 pub(super) fn store(attributes: &Attributes, label: &str, secret: &Secret) -> Result<(), Error> {
     let service = connect()?;
     let collection = service.get_default_collection().map_err(explain)?;

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::certificates::Authority;
-use crate::support::oauth2::{FakeProvider, answer, kept};
+use crate::support::oauth2::{FakeProvider, answer, kept, kept_file};
 use crate::support::outcome::RunOutcome;
 use crate::support::proxies::{LOGIN, ProxyServer};
 use crate::support::sandbox::Sandbox;
@@ -117,6 +117,33 @@ fn the_provider_is_polled_until_the_user_decides() {
                     device_code=device-1&client_id=me";
         assert!(request.ends_with(form), "{request}");
     }
+}
+
+#[test]
+fn logout_removes_the_stored_tokens() {
+    let fake = FakeProvider::start([answer("200 OK", CODE), answer("200 OK", TOKENS)]);
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    sandbox.mailpull(["login", "work"]).run().succeeds();
+    let tokens = kept_file(&sandbox.state());
+    let unfinished = tokens.with_extension("new");
+    fs::write(&unfinished, TOKENS).expect("the folder can be written");
+
+    let logout = sandbox.mailpull(["logout", "work"]).run();
+
+    let place = tokens.display();
+    let removed = format!("the sign-in of joe was removed from {place}\n");
+    logout.succeeds().stdout_is(removed);
+    assert!(!tokens.exists() && !unfinished.exists());
+    let again = sandbox.mailpull(["logout", "work", "--json"]).run();
+    let event = &again.succeeds().json_lines()[0];
+    assert_eq!(
+        (&event["event"], &event["was_there"]),
+        (&"signed-out".into(), &false.into())
+    );
+    sandbox
+        .fetch()
+        .fails_with(78)
+        .stderr_has("nobody has signed in");
 }
 
 #[test]

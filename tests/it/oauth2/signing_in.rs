@@ -204,6 +204,15 @@ fn sign_in_instructions_are_available_as_json() {
 }
 
 #[test]
+fn logout_refuses_an_account_with_a_password() {
+    let sandbox = Sandbox::with_work(NOWHERE, "");
+    let outcome = sandbox.mailpull(["logout", "work"]).run();
+    outcome.fails_with(78).complains_in_lines(1).stderr_has(
+        "there is nothing to remove: work has neither oauth2-client-id nor password-keyring",
+    );
+}
+
+#[test]
 fn login_refuses_an_account_with_a_password() {
     let sandbox = Sandbox::with_work(NOWHERE, "");
     let outcome = sandbox.mailpull(["login", "work"]).run();
