@@ -32,7 +32,7 @@ pub enum Exit {
     Bug,
     /// 64: the command line is wrong.
     Usage,
-    /// 128 + the signal that ended the run.
+    /// The signal that ended the run. The process dies by it; where it cannot, this is 128 + its number.
     Signal(u8),
 }
 

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             Exit::Bug
         }
     };
-    exit.into()
+    commands::end(exit)
 }
 
 /// Parses the command line and runs the command.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::log::time;
@@ -28,6 +29,8 @@ pub(super) struct Context<'a> {
     pub(super) connectors: Connectors,
     pub(super) memory: ListingMemory,
     pub(super) turns: HostTurns,
+    /// True once a user at a terminal was told that a signal ends the run.
+    pub(super) ending_was_announced: Arc<AtomicBool>,
     /// The names of the configured accounts, once they were needed.
     configured_names: Mutex<Option<HashSet<String>>>,
 }
@@ -45,6 +48,7 @@ impl<'a> Context<'a> {
             connectors: Connectors::default(),
             memory: ListingMemory::new(listing_memory()),
             turns: HostTurns::default(),
+            ending_was_announced: Arc::default(),
             configured_names: Mutex::default(),
         }
     }

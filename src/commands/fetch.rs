@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::brake::Brake;
 use super::credentials::Passwords;
+use super::ending;
 use super::hooks::Hooks;
 use super::lasting::LastingErrors;
 use super::login_delay::login_delay_left;
@@ -83,6 +84,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         log: log.as_ref(),
         only: &flags.only,
     };
+    let was_begun = context.interrupt.signal().is_none();
     let done = workers.each(&context.interrupt, |account| visit(account, parts, options));
     if let Some(path) = run.metrics_file.filter(|_| !flags.dry_run) {
         let folder = &folder;
@@ -94,6 +96,9 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         .write();
     }
     let late = run_limit.report(done.cut_short);
+    if was_begun && context.interrupt.signal().is_some() {
+        ending::report_unfinished(done.cut_short, accounts.len(), context);
+    }
     Ok(done
         .results
         .into_iter()

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 
 use super::Context;
 use super::brake::Brake;
-use super::columns::{cut, filled, terminal_width};
 use super::credentials::Passwords;
 use super::log::time;
 use super::workers::Workers;
@@ -20,6 +19,7 @@ use crate::net::Stream;
 use crate::poll::survey::KnownMessages;
 use crate::poll::top::{Answer, read_headers_by};
 use crate::pop3::{GoOn, Transaction};
+use crate::report::columns::{cut, filled, terminal_width};
 use crate::report::json::{self, ListedFacts};
 use crate::report::{Event, Octets};
 use crate::seen::StateFolder;

@@ -7,13 +7,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use humantime::format_rfc3339_seconds;
 
 use super::Context;
-use super::columns::{cut, filled, terminal_width};
 use crate::calendar::Calendar;
 use crate::cli;
 use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{Delivery, Taker};
 use crate::moment::Moment;
+use crate::report::columns::{cut, filled, terminal_width};
 use crate::report::plain::Verbosity;
 use crate::report::{Octets, json};
 use crate::seen::{self, Deliveries};

@@ -2,6 +2,7 @@
 //! and reports.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 
@@ -9,20 +10,20 @@ use crate::cli::{AccountCommand, Cli, CliCommand, SeenCommand};
 use crate::config::shard::Shard;
 use crate::exit::{Exit, Failure};
 use crate::os::secret;
-use crate::os::signals::{Interrupt, RunEnding};
+use crate::os::signals::{self, Interrupt, RunEnding};
 use crate::report::Event;
 use crate::text::OneLine;
 
 mod account;
 mod brake;
 mod check;
-mod columns;
 mod completions;
 mod configuration;
 mod connect;
 mod context;
 mod credentials;
 mod delete;
+mod ending;
 mod failure;
 mod fetch;
 mod hooks;
@@ -54,6 +55,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
     secret::keep_memory_private();
     let interrupt = interrupt(&cli.command).context("cannot prepare for signals")?;
     let context = Context::new(&cli.global, interrupt);
+    ending::announce(&context);
     let exit = carry_out(&cli.command, &context).unwrap_or_else(|failure| {
         // A user who interrupted the run knows why it ended.
         if context.interrupt.signal().is_none() {
@@ -67,6 +69,17 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
         (Some(RunEnding::Timeout), Exit::Signal(_)) => Exit::Temporary,
         (Some(RunEnding::Timeout) | None, exit) => exit,
     })
+}
+
+/// Returns the status that the process ends with. A process that a signal has asked to end does not return
+/// from here: it dies by that signal.
+pub fn end(exit: Exit) -> ExitCode {
+    if let Exit::Signal(signal) = exit {
+        // A reader who closed standard output has seen enough.
+        let _ = io::stdout().flush();
+        signals::die_by(signal);
+    }
+    exit.into()
 }
 
 fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failure> {

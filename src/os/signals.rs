@@ -56,7 +56,7 @@ pub enum WaitError {
 
 impl Interrupt {
     /// Handles SIGINT, SIGTERM and SIGHUP: the first signal ends the run in an orderly way, the
-    /// second one ends the process at once.
+    /// second one kills the process at once.
     ///
     /// # Errors
     /// The system refuses a descriptor or a handler.
@@ -79,11 +79,16 @@ impl Interrupt {
             let number = signal.unsigned_abs() as usize;
             // Handlers run in the order of their registration. At the first signal the flag is
             // still false here, so that only the second one ends the process.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                128 | signal,
-                Arc::clone(&armed),
-            )?;
+            if is_first_process() {
+                let status = 128 | signal;
+                signal_hook::flag::register_conditional_shutdown(
+                    signal,
+                    status,
+                    Arc::clone(&armed),
+                )?;
+            } else {
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&armed))?;
+            }
             signal_hook::flag::register(signal, Arc::clone(&armed))?;
             signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.0.signal), number)?;
             signal_hook::low_level::pipe::register(signal, interrupt.0.waker.try_clone()?)?;
@@ -231,6 +236,23 @@ impl Interrupt {
             Ok(_) | Err(WaitError::TimedOut) => Ok(()),
         }
     }
+}
+
+/// Ends the process by a signal, as if the signal had not been handled. A shell script that runs the program
+/// in a loop ends with it then, while a program that exits with a status is followed by the next one.
+///
+/// Returns if the kernel does not let the signal end the process: it is the first one of its system.
+pub(crate) fn die_by(signal: u8) {
+    if !is_first_process() {
+        // If the signal is unknown, the process exits with a status instead.
+        let _ = signal_hook::low_level::emulate_default_handler(signal.into());
+    }
+}
+
+/// Returns true for the first process of a system or a container, which the kernel protects from signals
+/// that it does not handle.
+fn is_first_process() -> bool {
+    std::process::id() == 1
 }
 
 /// Returns true if the wait that this error is about ended because the run should end. Such an error carries

@@ -38,6 +38,9 @@ const CONFIRMED_DOUBTS: u32 = 2;
 pub(crate) struct Course {
     /// Notes how the current session uses pipelining.
     pub(super) log: PipeliningLog,
+    /// The number of new messages of this run: those that it has dealt with, and those that it was about
+    /// to fetch.
+    pub(super) planned: usize,
     /// Messages that failed in this run. They are not tried again before the next one.
     pub(super) failed: HashSet<Identity>,
     /// A message to be deleted that may have broken a session, and waits for one of its own.

@@ -176,6 +176,9 @@ impl<'a> Poll<'a> {
             // The database may be damaged: nothing more is written to it.
             return ended;
         }
+        if self.interrupt.is_ending() {
+            self.summary.unfetched = self.course.planned.saturating_sub(self.dealt_with());
+        }
         self.summary.report_left_out(self.reporter);
         self.report_faults(&ended)?;
         let noted = self.note_end(&ended);

@@ -24,11 +24,17 @@ impl Poll<'_> {
         self.report_too_large(&too_large)?;
         self.summary.kept = listing.len() + listing.nameless().len() + listing.left_out().len();
         self.summary.postponed = plan.postponed;
+        self.course.planned = self.dealt_with() + plan.fetch.len();
         self.reporter.report(Event::FetchStarted {
             messages: plan.retrieved().count(),
             octets: plan.sizes(listing).sum(),
         });
         Ok(())
+    }
+
+    /// Returns the number of new messages that the run has dealt with.
+    pub(super) fn dealt_with(&self) -> usize {
+        self.settled() + self.summary.failed
     }
 
     fn report_nameless(&mut self, numbers: &[MessageNumber]) {

@@ -88,6 +88,7 @@ fn object(event: Event<'_>) -> Option<Value> {
             "kept": summary.kept,
             "failed": summary.failed,
             "postponed": summary.postponed,
+            "unfetched": summary.unfetched,
             "dry_run": summary.is_dry,
             "status": summary.exit.code(),
         }),
@@ -100,7 +101,11 @@ fn object(event: Event<'_>) -> Option<Value> {
             "unique_id": intent.unique_id.to_string(),
             "size": intent.size,
         }),
-        Event::Note(_) | Event::Received(_) | Event::Retrieved | Event::Trace(..) => return None,
+        Event::Ending(_)
+        | Event::Note(_)
+        | Event::Received(_)
+        | Event::Retrieved
+        | Event::Trace(..) => return None,
     })
 }
 

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::mail::custody::{StoredMessage, TargetPlace};
 use crate::mail::known::MAX_FAILURES;
 
+pub(crate) mod columns;
 mod event_log;
 pub(crate) mod finding;
 pub(crate) mod json;
@@ -44,6 +45,8 @@ pub(crate) enum Event<'a> {
     Delivered(&'a StoredMessage, &'a TargetPlace),
     /// A message was deleted from the server.
     Deleted(&'a dyn Display),
+    /// A signal has asked the run to end: how it goes on. It is shown at a terminal only.
+    Ending(&'a dyn Display),
     /// The run of an account has ended.
     Finished(&'a Summary),
     /// A step of a run, shown with `-v`.
@@ -103,6 +106,8 @@ pub(crate) struct Summary {
     pub failed: usize,
     /// The number of new messages that wait for the next run because of a limit.
     pub postponed: usize,
+    /// The number of messages that were about to be fetched when a signal or the time limit ended the run.
+    pub unfetched: usize,
     /// True if deletions wait until the user confirms them.
     pub holds_deletions: bool,
     /// True for a dry run.
@@ -295,6 +300,9 @@ impl Display for Summary {
         if self.failed > 0 {
             write!(f, ", {} failed", self.failed)?;
         }
+        if self.unfetched > 0 {
+            write!(f, "; stopped before {} more", self.unfetched)?;
+        }
         Ok(())
     }
 }
@@ -360,6 +368,16 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "1 new message, 0 kept, 3 for the next run, 1 failed"
+        );
+        let stopped = Summary {
+            delivered: 2,
+            kept: 9,
+            unfetched: 7,
+            ..Summary::default()
+        };
+        assert_eq!(
+            stopped.to_string(),
+            "2 new messages, 9 kept; stopped before 7 more"
         );
     }
 }

@@ -53,6 +53,9 @@ impl Plain {
             Event::TransientProblem(failure) if self.is_watched || is_verbose => {
                 self.line(account, Event::Problem(failure))
             }
+            Event::Ending(what) if self.is_watched && self.verbosity > Verbosity::Quiet => {
+                Some(OutputLine::Remark(complaint("mailpull:", account, what)))
+            }
             Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
                 Some(OutputLine::Remark(complaint("mailpull:", account, what)))
             }

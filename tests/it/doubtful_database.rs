@@ -71,7 +71,7 @@ fn an_interrupted_run_does_not_end_the_doubt() {
     server.reached("message");
     running.signal(Signal::INT);
     server.release("message");
-    running.wait().fails_with(130);
+    running.wait().is_killed_by(Signal::INT);
 
     recognises(&sandbox, 1);
 

@@ -82,7 +82,7 @@ fn sighup_opens_the_file_again() {
     watch.signal(Signal::USR1);
     watch.prints("\"unique_id\":\"b\"");
     watch.signal(Signal::TERM);
-    watch.wait().fails_with(143);
+    watch.wait().is_killed_by(Signal::TERM);
     let new = fs::read_to_string(&file).expect("it was opened again");
     assert!(new.contains(" unique_id=b"), "{new}");
     let old = fs::read_to_string(&moved).expect("it was moved");

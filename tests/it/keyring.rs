@@ -128,7 +128,7 @@ fn a_signal_ends_the_wait_for_a_keyring() {
     let fetch = sandbox.mailpull(["fetch"]).env(BUS, silent).start();
     fetch.wait_until_it_waits();
     fetch.signal(Signal::TERM);
-    fetch.wait().fails_with(143).is_silent();
+    fetch.wait().is_killed_by(Signal::TERM).is_silent();
 }
 
 #[test]

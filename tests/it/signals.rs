@@ -1,11 +1,15 @@
 //! Signals: messages that arrive completely are kept, stalled ones are abandoned, and the next run
 //! fetches the rest.
 
-use rustix::process::Signal;
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::mail::notes;
+use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A_AND_B, LIST_A_AND_B_WITH_TOP, QUIT, Script};
+use crate::support::tools;
 
 /// A retrieval of two messages in which the server stalls in the second.
 const STALL_IN_B: &str = "
@@ -31,7 +35,7 @@ fn stalling_session() -> String {
 
 /// Claims that a signal keeps the complete message and that the next run fetches the other one.
 #[track_caller]
-fn keeps_complete_messages(signal: Signal, status: i32) {
+fn keeps_complete_messages(signal: Signal) {
     // The next run first deletes the complete message, as the run before could not.
     let delete_a = "
         C: TOP 1 0
@@ -62,7 +66,7 @@ fn keeps_complete_messages(signal: Signal, status: i32) {
 
     let outcome = running.wait();
 
-    outcome.fails_with(status).is_silent();
+    outcome.is_killed_by(signal).is_silent();
     sandbox.work().holds(&notes(["a"]));
     sandbox.fetch().succeeds().is_silent();
     server.finish();
@@ -71,17 +75,17 @@ fn keeps_complete_messages(signal: Signal, status: i32) {
 
 #[test]
 fn sigterm_keeps_complete_messages_and_abandons_the_rest() {
-    keeps_complete_messages(Signal::TERM, 143);
+    keeps_complete_messages(Signal::TERM);
 }
 
 #[test]
 fn sigint_keeps_complete_messages_and_abandons_the_rest() {
-    keeps_complete_messages(Signal::INT, 130);
+    keeps_complete_messages(Signal::INT);
 }
 
 #[test]
 fn sighup_keeps_complete_messages_and_abandons_the_rest() {
-    keeps_complete_messages(Signal::HUP, 129);
+    keeps_complete_messages(Signal::HUP);
 }
 
 #[test]
@@ -99,7 +103,7 @@ fn a_second_signal_stops_at_once_without_losing_mail() {
 
     let outcome = running.signal_until_it_ends(Signal::TERM);
 
-    outcome.fails_with(143).is_silent();
+    outcome.is_killed_by(Signal::TERM).is_silent();
     assert_eq!(
         sandbox.work().count("new"),
         0,
@@ -127,7 +131,7 @@ fn messages_arriving_after_a_signal_are_delivered_and_deleted() {
     running.signal(Signal::TERM);
     server.release("message");
 
-    running.wait().fails_with(143).is_silent();
+    running.wait().is_killed_by(Signal::TERM).is_silent();
     server.finish();
     sandbox.work().holds(&notes(["a", "b"]));
 }
@@ -154,7 +158,7 @@ fn no_messages_are_requested_after_a_signal() {
 
     server.release("message");
 
-    running.wait().fails_with(143).is_silent();
+    running.wait().is_killed_by(Signal::TERM).is_silent();
     server.finish();
     sandbox.work().holds(&notes(["a"]));
 }
@@ -170,7 +174,7 @@ fn a_signal_ends_the_wait_for_greeting_or_handshake() {
 
         let outcome = running.wait();
 
-        outcome.fails_with(143).is_silent();
+        outcome.is_killed_by(Signal::TERM).is_silent();
         server.finish();
     }
 }
@@ -187,6 +191,35 @@ fn other_accounts_are_not_fetched_after_a_signal() {
 
     let outcome = running.wait();
 
-    outcome.fails_with(143).is_silent();
+    outcome.is_killed_by(Signal::TERM).is_silent();
     sandbox.maildir("first").holds(&notes(["a"]));
+}
+
+#[test]
+fn the_first_process_of_a_container_exits_with_a_status() {
+    let server = Script::new("reached greeting\nstall").serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let mut trial = sandbox.command("unshare");
+    if !trial
+        .args(["-Urpf", "true"])
+        .status()
+        .is_ok_and(|it| it.success())
+    {
+        tools::skip("user namespaces, which this system does not allow");
+        return;
+    }
+    let mut command = sandbox.command("unshare");
+    command
+        .args(["-Urpf", "--"])
+        .arg(sandbox.program())
+        .arg("fetch");
+    let running = Program::new(command).start();
+    server.reached("greeting");
+    let children = format!("/proc/{0}/task/{0}/children", running.pid());
+    let child = fs::read_to_string(children).expect("unshare has a child");
+    let child = child.trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(child.expect("there is one child"), Signal::TERM).expect("it still runs");
+
+    running.wait().fails_with(143).is_silent();
+    server.finish();
 }

@@ -10,6 +10,7 @@ use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{Script, ScriptServer};
 use crate::support::terminal::Tmux;
+use crate::support::tools;
 
 const ASKED: &str = "password-command = 'true'";
 
@@ -40,6 +41,8 @@ fn halting_server(rest: &str) -> ScriptServer {
         .attach("letter", letter())
         .serve()
 }
+
+const FINISHING: &str = "mailpull: finishing what has arrived; Ctrl-C again stops at once";
 
 const GO_ON: &str = "hold middle\n S: .\n C: QUIT\n S: +OK";
 
@@ -79,7 +82,7 @@ fn a_progress_bar_is_shown_only_during_a_fetch() {
     sandbox.account("work", server.address(), "");
     terminal.runs("mailpull");
     server.reached("middle");
-    terminal.shows(" 1/2  ").shows(" kB/s  eta ");
+    terminal.shows(" 1/2  ").shows("/s  eta ");
     let screen = terminal.screen();
     let bar = screen.trim_end().lines().last().unwrap_or_default();
     assert!(bar.starts_with("work ██"), "{screen}");
@@ -100,12 +103,120 @@ fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
     terminal.runs("mailpull");
     server.reached("middle");
     terminal.shows(" 1/2  ").presses("C-c");
+    terminal.shows(FINISHING);
     let left = terminal.ended_with(130);
-    assert_eq!(left, ["work: 1 new message, 991 octets, 2 kept"]);
+    let lines = [
+        FINISHING,
+        "work: 1 new message, 991 octets, 2 kept; stopped before 1 more",
+        "mailpull: stopped; the next run continues here",
+    ];
+    assert_eq!(left, lines);
     sandbox
         .maildir("work")
         .holds(&[TestMessage::new("a", letter())]);
     server.finish();
+}
+
+#[test]
+fn a_shell_loop_ends_with_ctrl_c() {
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
+        return;
+    };
+    let server = Script::new("reached greeting\nstall").serve();
+    sandbox.account("work", server.address(), "");
+    if tools::find("bash").is_none() {
+        return;
+    }
+    // Bash ends a loop only if the signal has ended the program, too.
+    let script = "while :; do mailpull; echo went on; done";
+    terminal.runs(&format!("bash -c '{script}'"));
+    server.reached("greeting");
+    terminal.presses("C-c");
+    let left = terminal.ended_with(130);
+    assert!(!left.concat().contains("went on"), "{left:?}");
+    server.finish();
+}
+
+/// Starts accounts that halt in their second message. Returns their servers once all have got there.
+fn halting_accounts(sandbox: &Sandbox, terminal: &Tmux, names: &[String]) -> Vec<ScriptServer> {
+    let servers: Vec<_> = names.iter().map(|_| halting_server(GO_ON)).collect();
+    for (name, server) in names.iter().zip(&servers) {
+        sandbox.account(name, server.address(), "max-per-host = 64");
+    }
+    terminal.runs("mailpull");
+    for server in &servers {
+        server.reached("middle");
+    }
+    servers
+}
+
+fn release(servers: Vec<ScriptServer>) {
+    for server in servers {
+        server.release("middle");
+        server.finish();
+    }
+}
+
+#[test]
+fn each_account_has_one_row_at_every_width() {
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
+        return;
+    };
+    let names = ["home", "an-account-with-a-name-of-40-characters-"].map(str::to_owned);
+    let servers = halting_accounts(&sandbox, &terminal, &names);
+    for columns in [100, 60, 33, 80, 20, 132] {
+        terminal.resize(columns);
+        let begins = |row: &String, name: &str| row.starts_with(name) && row.contains("1/2");
+        let is_full = |row: &String| row.chars().count() > usize::from(columns) - 16;
+        terminal.has_rows(
+            &format!("should have two bars of {columns} columns"),
+            |rows| {
+                let bars: Vec<_> = rows.iter().filter(|row| row.contains("1/2")).collect();
+                matches!(bars[..], [a, b] if begins(a, "home") != begins(b, "home")
+                && (columns < 40 || is_full(a) && is_full(b)))
+            },
+        );
+    }
+    release(servers);
+    let left = terminal.ended_with(0);
+    // tmux moves rows to its history when it wraps them, where no program can erase them.
+    let [.., first, second] = &left[..] else {
+        panic!("there should be two summaries: {left:#?}");
+    };
+    assert!(
+        first.ends_with(" 2 kept") && second.ends_with(" 2 kept"),
+        "{left:#?}"
+    );
+    let visible = terminal.rows();
+    assert!(!visible.concat().contains('█'), "{visible:#?}");
+}
+
+#[test]
+fn twelve_accounts_share_two_rows() {
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Tmux::open_sized(&sandbox, &[], [100, 10]) else {
+        return;
+    };
+    let names: Vec<_> = (1..=12).map(|number| format!("account{number}")).collect();
+    let servers = halting_accounts(&sandbox, &terminal, &names);
+    let rows = terminal.has_rows("should have a bar for all accounts", |rows| {
+        rows.iter().any(|row| row.contains(" 12/24 "))
+    });
+    let [.., all, slowest] = &rows[..] else {
+        panic!("there should be two bars: {rows:#?}");
+    };
+    assert!(all.starts_with("12 accounts "), "{rows:#?}");
+    assert!(slowest.starts_with("slowest: account"), "{rows:#?}");
+    assert_eq!(
+        rows.iter().filter(|row| row.contains('█')).count(),
+        2,
+        "{rows:#?}"
+    );
+    release(servers);
+    let left = terminal.ended_with(0);
+    assert_eq!(left.len(), names.len(), "{left:#?}");
 }
 
 #[test]
@@ -334,6 +445,7 @@ fn sigterm_cancels_the_password_prompt() {
     let pid = fs::read_to_string(sandbox.path("pid")).expect("the shell has written its pid");
     let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
     kill_process(pid.expect("a pid is a number"), Signal::TERM).expect("the program still runs");
-    assert_eq!(terminal.ended_with(143), [QUESTION]);
+    // The shell reports the signal that has ended the program.
+    assert_eq!(terminal.ended_with(143), [QUESTION, "Terminated"]);
     assert!(terminal.echoes());
 }

@@ -56,7 +56,7 @@ impl Watch {
     fn ends(self) -> String {
         self.running.signal(Signal::TERM);
         let outcome = self.running.wait();
-        outcome.fails_with(143);
+        outcome.is_killed_by(Signal::TERM);
         outcome.stderr_text()
     }
 }
@@ -139,7 +139,7 @@ fn the_service_manager_hears_that_the_watch_is_alive() {
     watch.tells("STATUS=accounts: 1, being visited: 0, failing: 0\nWATCHDOG=1");
     watch.running.signal(Signal::TERM);
     watch.tells("STOPPING=1");
-    watch.running.wait().fails_with(143);
+    watch.running.wait().is_killed_by(Signal::TERM);
 }
 
 #[test]

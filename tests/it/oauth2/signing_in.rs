@@ -124,7 +124,7 @@ fn a_signal_silently_ends_the_wait_for_the_user() {
         let login = sandbox.mailpull(["login", flag, "work"]).start();
         login.prints("Ctrl-C gives up");
         login.signal(Signal::INT);
-        login.wait().fails_with(130).stderr_is("");
+        login.wait().is_killed_by(Signal::INT).stderr_is("");
     }
     assert!(!sandbox.state().join("tokens").exists());
 }

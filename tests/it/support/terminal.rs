@@ -12,7 +12,7 @@ use super::process::Program;
 use super::sandbox::Sandbox;
 use super::tools;
 
-/// A terminal of 100 columns in a sandbox. It is closed when dropped.
+/// A terminal in a sandbox. It is closed when dropped.
 pub(crate) struct Tmux {
     /// The number of command lines that were run.
     runs: Cell<usize>,
@@ -21,9 +21,18 @@ pub(crate) struct Tmux {
 }
 
 impl Tmux {
-    /// Opens a terminal with these environment variables and the sandbox's. Returns `None` if tmux
-    /// is not installed, see [`tools::find`].
+    /// Opens a terminal of 100 columns and 40 rows with these environment variables and the sandbox's. Returns
+    /// `None` if tmux is not installed, see [`tools::find`].
     pub(crate) fn open(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Option<Self> {
+        Self::open_sized(sandbox, variables, [100, 40])
+    }
+
+    /// Opens a terminal with this number of columns and rows.
+    pub(crate) fn open_sized(
+        sandbox: &Sandbox,
+        variables: &[(&str, &str)],
+        [columns, rows]: [u16; 2],
+    ) -> Option<Self> {
         let tmux = tools::find("tmux")?;
         let socket = sandbox.path("tmux");
         let mut command = sandbox.command(&tmux);
@@ -36,9 +45,9 @@ impl Tmux {
                 "new-session",
                 "-d",
                 "-x",
-                "100",
+                &columns.to_string(),
                 "-y",
-                "40",
+                &rows.to_string(),
             ])
             .arg("exec sh")
             .env("PATH", path_with_program())
@@ -58,7 +67,8 @@ impl Tmux {
             (!screen.trim().is_empty()).then_some(())
         });
         // A prompt could appear between the next command line and its output.
-        terminal.runs("PS1=");
+        // Without a trap the shell would skip what follows a program that SIGINT has ended.
+        terminal.runs("PS1= && trap : INT");
         terminal.ended_with(0);
         Some(terminal)
     }
@@ -123,6 +133,28 @@ impl Tmux {
     /// Returns the screen with the lines that have scrolled away. Wrapped lines are joined.
     pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
+    /// Returns the visible rows as they stand on the screen, without empty ones.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let visible = self.tmux(&["capture-pane", "-p"]);
+        let rows = visible.lines().map(|row| row.trim_end().to_owned());
+        rows.filter(|row| !row.is_empty()).collect()
+    }
+
+    /// Waits until the visible rows are as they should be, and returns them.
+    #[track_caller]
+    pub(crate) fn has_rows(
+        &self,
+        claim: &str,
+        are_right: impl Fn(&[String]) -> bool,
+    ) -> Vec<String> {
+        self.wait(claim, |_| Some(self.rows()).filter(|rows| are_right(rows)))
+    }
+
+    /// Makes the terminal so wide.
+    pub(crate) fn resize(&self, columns: u16) {
+        self.tmux(&["resize-window", "-x", &columns.to_string()]);
     }
 
     /// Returns the visible screen with its colours as escape sequences.

@@ -6,7 +6,7 @@ use rustix::termios::tcgetwinsize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Returns the columns of the terminal; `None` if standard output is not a terminal.
-pub(super) fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_width() -> Option<usize> {
     let out = io::stdout();
     if !out.is_terminal() {
         return None;
@@ -15,8 +15,13 @@ pub(super) fn terminal_width() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
+/// Returns the columns that a text fills.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
 /// Returns a text that fills exactly this many columns: cut, with `…` at its end, or filled with blanks.
-pub(super) fn filled(text: &str, columns: usize) -> String {
+pub(crate) fn filled(text: &str, columns: usize) -> String {
     let mut text = cut(text, columns);
     let missing = columns.saturating_sub(text.width());
     text.extend(std::iter::repeat_n(' ', missing));
@@ -24,7 +29,7 @@ pub(super) fn filled(text: &str, columns: usize) -> String {
 }
 
 /// Returns a text that fills at most this many columns: if it is cut it ends with `…`.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
