@@ -1678,12 +1678,16 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__seen__subcmd__export)
-            opts="-c -q -v -h --move --shard --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-c -q -v -h --move --format --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "fetchmail getmail mpop" -- "${cur}"))
+                    return 0
+                    ;;
                 --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

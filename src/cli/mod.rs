@@ -40,7 +40,8 @@ pub use login::LoginArgs;
 pub use logout::LogoutArgs;
 pub use options::OptionArgs;
 pub use seen::{
-    CatchUpArgs, ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand,
+    CatchUpArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs,
+    SeenCommand,
 };
 pub use show::ShowArgs;
 pub use status::StatusArgs;

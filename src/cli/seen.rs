@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// A command of `seen` and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
@@ -55,9 +55,29 @@ pub struct ExportArgs {
     #[arg(long = "move")]
     pub moves: bool,
 
+    /// Write the state of another fetcher, to go back to it: fetchmail, getmail, mpop
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        conflicts_with = "moves",
+        hide_possible_values = true
+    )]
+    pub format: Option<ExportFormat>,
+
     /// Only export shard K of N (K counts from 0)
     #[arg(long, value_name = "K/N")]
     pub shard: Option<String>,
+}
+
+/// A program whose state can be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ExportFormat {
+    /// fetchmail
+    Fetchmail,
+    /// getmail6
+    Getmail,
+    /// mpop
+    Mpop,
 }
 
 /// The arguments of `seen import`.

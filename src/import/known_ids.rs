@@ -22,7 +22,7 @@ enum Spelling {
 }
 
 /// The octets of a unique-id that fetchmail stores.
-const FETCHMAIL_CUT: usize = 128;
+pub(super) const FETCHMAIL_CUT: usize = 128;
 
 impl KnownIds {
     /// Reads `.fetchids`: lines `USER@HOST UNIQUE-ID`, for all accounts.
@@ -113,15 +113,17 @@ impl KnownIds {
                 let word = word.unwrap_or_default();
                 self.ids.contains(&word[..word.len().min(FETCHMAIL_CUT)])
             }
-            Spelling::NoSlash => {
-                let spelled: Vec<u8> = unique_id
-                    .iter()
-                    .map(|octet| if *octet == b'/' { b'-' } else { *octet })
-                    .collect();
-                self.ids.contains(&spelled)
-            }
+            Spelling::NoSlash => self.ids.contains(&without_slashes(unique_id)),
         }
     }
+}
+
+/// Returns a unique-id as getmail stores it.
+pub(super) fn without_slashes(unique_id: &[u8]) -> Vec<u8> {
+    let octets = unique_id.iter();
+    octets
+        .map(|octet| if *octet == b'/' { b'-' } else { *octet })
+        .collect()
 }
 
 fn lines(state: &[u8]) -> impl Iterator<Item = &[u8]> {

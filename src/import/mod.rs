@@ -7,9 +7,11 @@ mod fetchmail;
 mod getmail;
 mod known_ids;
 mod mpop;
+mod old_state;
 mod words;
 
 pub use known_ids::KnownIds;
+pub use old_state::FetchedAccount;
 
 /// A program whose configuration can be translated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -49,6 +49,7 @@ pub(crate) use causes::{Cause, FailedMessage, FailedStep, Successes, Undeleted};
 pub(crate) use custody::Finished;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use error::Error;
+pub(crate) use export::AccountExport;
 pub(crate) use freshness::{Doubt, RecognitionEnd};
 pub(crate) use import::{AccountImport, Imported};
 pub(crate) use ledger::Ledger;

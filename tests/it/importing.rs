@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::dovecot::Dovecot;
-use crate::support::mail::{notes, ordinary};
+use crate::support::mail::{note, notes, ordinary};
+use crate::support::maildir::MaildirView;
 use crate::support::model_server::{PASSWORD, USER};
 use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
@@ -38,35 +39,103 @@ fn own_folder(sandbox: &Sandbox, path: &Path) {
     sandbox.give(path);
 }
 
+fn words(paths: &[&Path]) -> Vec<String> {
+    let words = paths.iter().map(|path| path.display().to_string());
+    words.collect()
+}
+
 fn import(sandbox: &Sandbox, words: &[&str]) -> RunOutcome {
     sandbox.mailpull([&["import"], words].concat()).run()
 }
 
-/// Lets the old program fetch three messages, imports its account, and fetches the three that came since.
-fn switches(sandbox: &Sandbox, dovecot: &Dovecot, program: &str, old_run: &[&str]) {
-    dovecot.deliver(&ordinary(1, 3));
-    let mut command = sandbox.command(old_run[0]);
-    command.args(&old_run[1..]);
-    Program::new(command).run().succeeds();
-    dovecot.deliver(&notes(["d", "e", "f"]));
+/// An old program with its configuration, in a sandbox.
+struct OldProgram<'a> {
+    sandbox: &'a Sandbox,
+    dovecot: &'a Dovecot,
+    name: &'a str,
+    /// The program and its arguments.
+    command: Vec<String>,
+    /// The file of its state.
+    state: PathBuf,
+}
 
-    let imported = import(sandbox, &[program]);
+impl OldProgram<'_> {
+    /// Runs it.
+    fn fetch(&self) {
+        let mut command = self.sandbox.command(&self.command[0]);
+        command.args(&self.command[1..]);
+        Program::new(command).run().succeeds();
+    }
 
-    imported
-        .succeeds()
-        .stdout_has(&format!(
-            "3 of 6 messages on the server were known to {program}"
-        ))
-        .stdout_has("Now stop ")
-        .never_says(PASSWORD);
-    let config = fs::read_to_string(sandbox.config_file()).expect("the configuration is there");
-    assert!(!config.contains(PASSWORD), "{config}");
-    let fetched = sandbox.mailpull(["fetch", "--json"]).run();
-    fetched.succeeds();
-    let log = sandbox.mailpull(["log"]).run().stdout_text();
-    assert_eq!(log.lines().count(), 3, "{log}");
-    sandbox.fetch().succeeds().is_silent();
-    assert_eq!(dovecot.count(), 6);
+    /// Requires that this number of messages was delivered, by both programs together.
+    #[track_caller]
+    fn has_delivered(&self, count: usize) {
+        let delivered = MaildirView::at(self.sandbox.path("home/Old")).messages();
+        assert_eq!(delivered.len(), count);
+    }
+
+    /// Imports its accounts and its state.
+    fn import(&self, known: &str) {
+        import(self.sandbox, &[self.name])
+            .succeeds()
+            .stdout_has(&format!(
+                "{known} messages on the server were known to {}",
+                self.name
+            ))
+            .stdout_has("Now stop ")
+            .never_says(PASSWORD);
+        let config = fs::read_to_string(self.sandbox.config_file()).expect("the file is there");
+        assert!(!config.contains(PASSWORD), "{config}");
+    }
+
+    /// Writes the state of mailpull in its format.
+    fn export(&self) {
+        let words = ["seen", "export", "--format", self.name];
+        let state = self.sandbox.mailpull(words).run().succeeds().stdout_text();
+        fs::write(&self.state, state).expect("the sandbox can be written");
+        self.sandbox.give(&self.state);
+    }
+
+    fn arrives(&self, unique_id: &str) {
+        self.dovecot.deliver(&[note(unique_id)]);
+    }
+
+    /// Switches to mailpull, back to the old program and to mailpull again, with new mail before each step. Each
+    /// message is fetched exactly once.
+    fn switches(&self) {
+        self.dovecot.deliver(&ordinary(1, 3));
+        self.fetch();
+        self.has_delivered(3);
+        self.arrives("d");
+        self.import("3 of 4");
+        self.arrives("e");
+        self.sandbox.fetch().succeeds();
+        self.has_delivered(5);
+        self.arrives("f");
+        self.export();
+        self.arrives("g");
+        self.fetch();
+        self.has_delivered(7);
+        self.arrives("h");
+        self.import("7 of 8");
+        self.arrives("i");
+        self.sandbox.fetch().succeeds();
+        self.has_delivered(9);
+        let mut delivered = MaildirView::at(self.sandbox.path("home/Old")).messages();
+        delivered
+            .iter_mut()
+            .for_each(|message| *message = body(message));
+        delivered.sort_unstable();
+        delivered.dedup();
+        assert_eq!(delivered.len(), 9);
+    }
+}
+
+/// Returns a message without its header, to which some programs add lines.
+fn body(message: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(message);
+    let (_, body) = text.split_once("\n\n").expect("it has a header");
+    body.into()
 }
 
 #[test]
@@ -90,10 +159,14 @@ fn mpop_hands_over_its_accounts_and_its_state() {
         ),
     );
     own_folder(&sandbox, &sandbox.path("home/.mpop_uidls"));
-    let mpop = mpop.display().to_string();
-    let file = config.display().to_string();
-
-    switches(&sandbox, &dovecot, "mpop", &[&mpop, "-C", &file]);
+    OldProgram {
+        sandbox: &sandbox,
+        dovecot: &dovecot,
+        name: "mpop",
+        command: words(&[&mpop, Path::new("-C"), &config]),
+        state: sandbox.path(format!("home/.mpop_uidls/{USER}_at_127.0.0.1")),
+    }
+    .switches();
 }
 
 #[test]
@@ -105,7 +178,8 @@ fn fetchmail_hands_over_its_accounts_and_its_state() {
         return;
     };
     let sandbox = Sandbox::unprivileged_as(MAIL);
-    let mda = sandbox.script("mda", "cat >> \"$HOME/delivered\"");
+    old_maildir(&sandbox);
+    let mda = sandbox.script("mda", "cat > \"$HOME/Old/new/$$\"");
     let config = old_config(
         &sandbox,
         ".fetchmailrc",
@@ -116,15 +190,19 @@ fn fetchmail_hands_over_its_accounts_and_its_state() {
             mda.display()
         ),
     );
-    let fetchmail = fetchmail.display().to_string();
-    let file = config.display().to_string();
-
-    switches(
-        &sandbox,
-        &dovecot,
-        "fetchmail",
-        &[&fetchmail, "-f", &file, "--nosyslog"],
-    );
+    OldProgram {
+        sandbox: &sandbox,
+        dovecot: &dovecot,
+        name: "fetchmail",
+        command: words(&[
+            &fetchmail,
+            Path::new("--nosyslog"),
+            Path::new("-f"),
+            &config,
+        ]),
+        state: sandbox.path("home/.fetchids"),
+    }
+    .switches();
 }
 
 #[test]
@@ -149,15 +227,15 @@ fn getmail_hands_over_its_account_and_its_state() {
             maildir.display()
         ),
     );
-    let getmail = getmail.display().to_string();
-    let folder = folder.display().to_string();
-
-    switches(
-        &sandbox,
-        &dovecot,
-        "getmail",
-        &[&getmail, "--getmaildir", &folder],
-    );
+    let port = dovecot.address().port();
+    OldProgram {
+        sandbox: &sandbox,
+        dovecot: &dovecot,
+        name: "getmail",
+        command: words(&[&getmail, Path::new("--getmaildir"), &folder]),
+        state: folder.join(format!("oldmail-127.0.0.1-{port}-{USER}")),
+    }
+    .switches();
 }
 
 #[test]

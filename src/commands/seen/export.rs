@@ -1,14 +1,15 @@
 //! `mailpull seen export`: writes the records of accounts to standard output, for another state
-//! folder. It needs no configuration, because the database names its accounts.
+//! folder or for another fetcher. It needs no configuration, because the database names its accounts.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use rustix::io::Errno;
 
+use super::old_state;
 use crate::cli;
 use crate::commands::{Context, parse_shard};
 use crate::exit::{Exit, Failure};
-use crate::seen::{self, Accounts, KnownAccount};
+use crate::seen::{self, AccountExport, Accounts, KnownAccount};
 
 /// Exports accounts. An account that cannot be exported does not keep the others from it.
 pub(super) fn run(arguments: &cli::ExportArgs, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -24,6 +25,9 @@ pub(super) fn run(arguments: &cli::ExportArgs, context: &Context<'_>) -> Result<
         false => context.state_folder_to_read()?,
     };
     let accounts = Accounts::open(&folder)?;
+    if let Some(format) = arguments.format {
+        return old_state::write(format, &selected(arguments, &accounts)?, &accounts);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
     for account in selected(arguments, &accounts)? {
@@ -91,6 +95,23 @@ fn selected(
     Ok(accounts)
 }
 
+/// Begins to export an account. One with unfinished deliveries is refused.
+pub(super) fn begin<'a>(
+    account: &KnownAccount,
+    accounts: &'a Accounts,
+) -> Result<AccountExport<'a>, Failure> {
+    let export = accounts.export(account)?;
+    let staged = export.staged()?;
+    if staged > 0 {
+        let what = format!("messages that are still on their way: {staged}");
+        let failure = Failure::new(what, Exit::Configuration);
+        let hint = "Fetch the account once more, so that they are delivered: their files are on \
+                    this machine";
+        return Err(failure.with_hint(hint));
+    }
+    Ok(export)
+}
+
 /// Exports one account. It is marked as moved only when all of it is durable, so that at every moment
 /// at least one complete record exists.
 fn export(
@@ -99,15 +120,7 @@ fn export(
     accounts: &Accounts,
     out: &mut BufWriter<StdoutLock<'_>>,
 ) -> Result<(), ExportError> {
-    let export = accounts.export(account)?;
-    let staged = export.staged()?;
-    if staged > 0 {
-        let what = format!("messages that are still on their way: {staged}");
-        let failure = Failure::new(what, Exit::Configuration);
-        let hint = "Fetch the account once more, so that they are delivered: their files are on \
-                    this machine";
-        return Err(ExportError::Account(failure.with_hint(hint)));
-    }
+    let export = begin(account, accounts).map_err(ExportError::Account)?;
     export.for_each(|record| writeln!(out, "{}", record.line()).map_err(ExportError::Output))?;
     out.flush()?;
     if arguments.moves {

@@ -29,6 +29,7 @@ use crate::seen::{Accounts, FailedStep, Ledger, StateFolder, Verdict};
 mod export;
 mod import;
 mod list;
+mod old_state;
 
 /// Runs one of the `seen` commands.
 pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit, Failure> {
