@@ -67,6 +67,7 @@ pub mod pace;
 pub mod poll;
 pub mod pop3;
 mod report;
+pub mod rules;
 mod sasl;
 mod seen;
 #[cfg(feature = "simulation")]

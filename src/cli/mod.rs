@@ -20,6 +20,7 @@ mod log;
 mod login;
 mod logout;
 mod options;
+mod rules;
 mod seen;
 mod show;
 mod status;
@@ -39,6 +40,7 @@ pub use log::LogArgs;
 pub use login::LoginArgs;
 pub use logout::LogoutArgs;
 pub use options::OptionArgs;
+pub use rules::RulesCommand;
 pub use seen::{
     CatchUpArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs,
     SeenCommand,
@@ -194,6 +196,9 @@ pub enum CliCommand {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Try the rules of an account
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Inspect or repair what mailpull remembers
     #[command(subcommand)]
     Seen(SeenCommand),

@@ -86,6 +86,7 @@ impl CheckAccounts<'_> {
         // The limits of a run are left out: `check` shows everything that waits.
         let policy = Policy {
             keep: account.policy.keep,
+            rules: account.policy.rules,
             ..Policy::default()
         };
         let now = ledger.clock().now();

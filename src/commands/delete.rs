@@ -246,7 +246,7 @@ fn history(named: &NamedMessage) -> String {
         State::Gone => "deleted before, and listed again".to_owned(),
         State::Seen => "marked as seen, never fetched".to_owned(),
         State::Staged => "fetched, not yet delivered".to_owned(),
-        State::Failed(_) => NEVER_FETCHED.to_owned(),
+        State::Failed(_) | State::Left { .. } => NEVER_FETCHED.to_owned(),
     };
     match known.suspicion.reason() {
         Some(doubt) => format!("{what}; {doubt}"),

@@ -19,7 +19,8 @@ use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::delivery::{
-    FileMode, Maildir, MaildirCopy, Mbox, Mda, OpenRoute, Spool, Target, UnavailableTarget,
+    FileMode, Maildir, MaildirCopy, Mbox, Mda, OpenRoute, OpenTarget, Spool, Target,
+    UnavailableTarget,
 };
 use crate::exit::{Exit, Failure};
 use crate::limits;
@@ -293,6 +294,7 @@ impl FetchAccount<'_> {
         }
         let options = PollOptions {
             policy,
+            rules: Arc::clone(&self.account.rules),
             only,
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
@@ -360,24 +362,33 @@ impl FetchAccount<'_> {
     fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
         let marks = ledger.marks();
         let destinations = self.account.require_destinations()?;
-        if let [Destination::Maildir { path, file_mode }] = destinations[..] {
+        if let [own] = destinations
+            && let Destination::Maildir { path, file_mode } = &own.destination
+        {
             let maildir = open_maildir(path, *file_mode, ledger)?;
             return Ok(OpenRoute::into_maildir(maildir));
         }
-        let names: Vec<_> = destinations.iter().map(ToString::to_string).collect();
+        let names = destinations.iter().map(|own| own.destination.to_string());
+        let names: Vec<_> = names.collect();
         let spool = Spool::open(&self.folder.spool(), marks, names.join(", "))?;
         let spool = Arc::new(spool);
         let is_alone = destinations.len() == 1;
         let mut targets = Vec::with_capacity(destinations.len());
-        for destination in destinations {
+        for own in destinations {
+            let destination = &own.destination;
             let opened = self.open_target(destination, Arc::clone(&spool), ledger);
-            targets.push(match opened {
+            let target = match opened {
                 Err(failure) if !is_alone => {
                     // The other targets get their messages nevertheless.
                     let name = destination.to_string();
                     Arc::new(UnavailableTarget::new(&spool, name, failure)) as Arc<dyn Target>
                 }
                 opened => opened?,
+            };
+            targets.push(OpenTarget {
+                target,
+                names: &own.names,
+                is_usual: own.is_usual,
             });
         }
         Ok(OpenRoute::through(spool, targets))

@@ -103,7 +103,7 @@ impl ListAccounts<'_> {
             .context
             .braked_connector(account, self.passwords, &brake);
         let (mut session, listing) = self.context.list_sizes(&last, connect)?;
-        let states = known.states(&listing)?;
+        let states = known.states(&listing, account.policy.rules)?;
         if !self
             .arguments
             .accounts
@@ -159,15 +159,14 @@ impl ListTable<'_> {
         if session.profile().may_have_top() && !chosen.is_empty() {
             let now = Moment::now();
             let messages = chosen.iter().map(|at| self.listing.message(*at, 0));
-            let finish = |header: HeaderReader| header.finish_shown(now);
             ended = read_headers_by(
-                finish,
+                HeaderReader::default,
                 session,
                 messages,
                 &context.interrupt,
                 |_, answer| {
                     let header = match answer {
-                        Answer::Header(header, _) => Some(header),
+                        Answer::Header(header, _) => Some(header.finish_shown(now)),
                         Answer::Refused => None,
                     };
                     let shown = left.next().is_some_and(|at| self.print(out, at, header));

@@ -38,6 +38,7 @@ mod logout;
 mod message_id;
 mod metrics_file;
 mod questions;
+mod rules;
 mod run_limit;
 mod seen;
 mod show;
@@ -96,6 +97,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
         CliCommand::Logout(arguments) => logout::run(arguments, context),
+        CliCommand::Rules(command) => rules::run(command, context),
         CliCommand::Seen(command) => seen::run(command, context),
         CliCommand::Show(arguments) => show::run(arguments, context),
         CliCommand::Status(arguments) => status::run(arguments, context),
@@ -125,6 +127,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         | CliCommand::Completions(_)
         | CliCommand::Config(_)
         | CliCommand::Log(_)
+        | CliCommand::Rules(_)
         | CliCommand::Seen(_)
         | CliCommand::Status(_) => Interrupt::never(),
     }

@@ -18,9 +18,11 @@ use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::targets::Targets;
 use crate::config::url;
 use crate::dial;
+use crate::mail::known::RulesMark;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
+use crate::rules::Rules;
 use crate::targets::Destination;
 use crate::targets::imap::ImapOptions;
 
@@ -45,6 +47,8 @@ pub struct Account {
     destinations: Vec<OwnDestination>,
     /// The rules of this run for keeping and fetching messages.
     pub policy: Policy,
+    /// The rules that decide about new messages.
+    pub rules: Arc<Rules>,
     /// The value of `keep` without `--keep` and `--delete`.
     pub configured_keep: Keep,
     /// The most connections to its host at the same time, including its own.
@@ -97,7 +101,7 @@ impl Account {
         self.origin == Origin::Url
     }
 
-    /// Returns where its messages go. Each destination gets all of them.
+    /// Returns where its messages go. Each usual destination gets all of them for which no rule has chosen others.
     pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
         self.destinations.iter().map(|own| &own.destination)
     }
@@ -106,9 +110,9 @@ impl Account {
     ///
     /// # Errors
     /// Neither `maildir`, `mda`, `mbox`, `lmtp` nor `deliver` is set.
-    pub fn require_destinations(&self) -> Result<Vec<&Destination>, Error> {
-        if !self.destinations.is_empty() {
-            return Ok(self.destinations().collect());
+    pub(crate) fn require_destinations(&self) -> Result<&[OwnDestination], Error> {
+        if self.destinations.iter().any(|own| own.is_usual) {
+            return Ok(&self.destinations);
         }
         Err(Error::Incomplete {
             at: self.origin.clone(),
@@ -217,13 +221,17 @@ impl Draft<'_> {
             &self.secret_variables,
             self.home,
         )?;
-        let destinations = Surroundings {
+        let surroundings = Surroundings {
             dial: &dial,
             targets: self.targets,
             secret_variables: &self.secret_variables,
             home: self.home,
+        };
+        let mut destinations = surroundings.destinations(&settings)?;
+        let rules = rules(&settings)?;
+        if let Some(at) = &settings.rules {
+            surroundings.add_chosen(&mut destinations, at, &rules)?;
         }
-        .destinations(&settings)?;
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
@@ -232,7 +240,8 @@ impl Draft<'_> {
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
             destinations,
             secret_variables: self.secret_variables,
-            policy: policy(&settings),
+            policy: policy(&settings, rules.mark()),
+            rules: Arc::new(rules),
             configured_keep,
             max_per_host: value_or(&settings.max_per_host, MAX_PER_HOST),
             hooks: HookCommands {
@@ -259,13 +268,34 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
     }
 }
 
-fn policy(settings: &Settings) -> Policy {
+/// Returns the rules of the account.
+///
+/// # Errors
+/// A rule can never match.
+fn rules(settings: &Settings) -> Result<Rules, Error> {
+    let Some(at) = &settings.rules else {
+        return Ok(Rules::default());
+    };
+    let rules = Rules::new(at.value.clone());
+    match rules.unreachable() {
+        None => Ok(rules),
+        Some(index) => {
+            let number = index + 1;
+            let problem = format!("has a rule that can never match, number {number}");
+            let hint = "A rule before it takes every message, or its sizes exclude each other";
+            Err(at.wrong_with_hint(&problem, hint))
+        }
+    }
+}
+
+fn policy(settings: &Settings, rules: RulesMark) -> Policy {
     Policy {
         keep: value_or_default(&settings.keep),
         max_messages: settings.max_messages.as_ref().map(|at| at.value),
         max_size: settings.max_size.as_ref().map(|at| at.value),
         max_total: settings.max_total.as_ref().map(|at| at.value),
         order: value_or_default(&settings.order),
+        rules,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::config::values::server::Server;
 use crate::delivery::mbox::MboxOptions;
 use crate::delivery::mda;
 use crate::dial::DialOptions;
+use crate::rules::{AccountRule, Rules};
 use crate::targets::Destination;
 
 /// The mistake of a target from which the messages would come back as new ones.
@@ -26,10 +27,15 @@ const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// A destination of an account.
 #[derive(Clone, Debug)]
-pub(super) struct OwnDestination {
-    pub(super) destination: Destination,
+pub(crate) struct OwnDestination {
+    /// The place.
+    pub(crate) destination: Destination,
     /// The source of the password for it, if it is a server that wants one.
     pub(super) password: Source,
+    /// The names of the targets that it is.
+    pub(crate) names: Vec<String>,
+    /// True if it takes messages for which no rule has chosen others.
+    pub(crate) is_usual: bool,
 }
 
 impl OwnDestination {
@@ -37,6 +43,8 @@ impl OwnDestination {
         Self {
             destination,
             password: Source::NotNeeded,
+            names: Vec::new(),
+            is_usual: true,
         }
     }
 }
@@ -81,7 +89,10 @@ impl Surroundings<'_> {
         let mut named: Vec<OwnDestination> = Vec::with_capacity(names.len());
         for name in names {
             let target = self.targets.find(at, name)?;
-            let new = self.section(at, target)?;
+            let new = OwnDestination {
+                names: vec![name.clone()],
+                ..self.section(at, target)?
+            };
             let text = new.destination.to_string();
             let is_same = |other: &OwnDestination| other.destination.to_string() == text;
             if named.iter().any(is_same) {
@@ -90,6 +101,34 @@ impl Surroundings<'_> {
             named.push(new);
         }
         Ok(named)
+    }
+
+    /// Adds the targets that rules choose to the usual destinations.
+    ///
+    /// # Errors
+    /// A target does not exist or is incomplete, or the messages would come back.
+    pub(super) fn add_chosen<T>(
+        &self,
+        destinations: &mut Vec<OwnDestination>,
+        at: &At<T>,
+        rules: &Rules,
+    ) -> Result<(), Error> {
+        for name in rules.iter().flat_map(AccountRule::targets) {
+            let target = self.targets.find(at, name)?;
+            let new = self.section(at, target)?;
+            let text = new.destination.to_string();
+            let is_same = |other: &&mut OwnDestination| other.destination.to_string() == text;
+            match destinations.iter_mut().find(is_same) {
+                Some(same) if same.names.contains(name) => {}
+                Some(same) => same.names.push(name.clone()),
+                None => destinations.push(OwnDestination {
+                    names: vec![name.clone()],
+                    is_usual: false,
+                    ..new
+                }),
+            }
+        }
+        Ok(())
     }
 
     fn section<T>(&self, at: &At<T>, target: &Section) -> Result<OwnDestination, Error> {
@@ -124,8 +163,8 @@ impl Surroundings<'_> {
                     return Err(at.wrong_with_hint(LEADS_BACK, hint));
                 }
                 return Ok(OwnDestination {
-                    destination: Destination::Imap(Box::new(options)),
                     password,
+                    ..OwnDestination::of(Destination::Imap(Box::new(options)))
                 });
             }
         };

@@ -31,6 +31,7 @@ pub(super) struct WrittenSection {
 }
 
 /// A key with its value, and where it was written.
+#[derive(Clone)]
 pub(super) struct WrittenValue {
     pub(super) key: String,
     pub(super) value: Value,
@@ -102,7 +103,8 @@ pub(super) fn account(octets: &[u8], path: &str) -> Result<Vec<WrittenValue>, Er
 /// Reads the text of one value. Returns `None` if it is not a value of TOML.
 pub(super) fn value(text: &str) -> Option<Value> {
     let value = DeValue::parse(text).ok()?;
-    Some(convert(value.into_inner()))
+    let lines = LineIndex::new(text.as_bytes(), "the command line");
+    Some(convert(value.into_inner(), &lines))
 }
 
 /// Returns a text as a string of TOML, in quotes.
@@ -196,7 +198,7 @@ fn written((key, value): Pair<'_>, lines: &LineIndex<'_>) -> WrittenValue {
     WrittenValue {
         origin: lines.origin(key.span().start),
         key: key.into_inner().into_owned(),
-        value: convert(value.into_inner()),
+        value: convert(value.into_inner(), lines),
     }
 }
 
@@ -219,23 +221,26 @@ fn unknown_section(name: &str, at: Origin) -> Error {
     }
 }
 
-fn convert(value: DeValue<'_>) -> Value {
+fn convert(value: DeValue<'_>, lines: &LineIndex<'_>) -> Value {
     match value {
-        DeValue::Array(values) => Value::List(convert_all(values)),
+        DeValue::Array(values) => Value::List(convert_all(values, lines)),
         DeValue::Boolean(flag) => Value::Boolean(flag),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Float(_) => Value::Other("a decimal number"),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a number that is too large"), Value::Integer),
         DeValue::String(text) => Value::Text(Zeroizing::new(text.into_owned())),
-        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Table(table) => {
+            let pairs = in_order(table).into_iter();
+            Value::Table(pairs.map(|pair| written(pair, lines)).collect())
+        }
     }
 }
 
-fn convert_all(values: DeArray<'_>) -> Vec<Value> {
+fn convert_all(values: DeArray<'_>, lines: &LineIndex<'_>) -> Vec<Value> {
     values
         .into_iter()
-        .map(|value| convert(value.into_inner()))
+        .map(|value| convert(value.into_inner(), lines))
         .collect()
 }
 

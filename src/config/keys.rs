@@ -20,6 +20,7 @@ use crate::dial::{Auth, Security};
 use crate::mail::policy::{Keep, Order};
 use crate::net::tls::{Pin, Version};
 use crate::oauth2::{Backend, Url};
+use crate::rules::AccountRule;
 use crate::targets::lmtp::EnvelopeAddress;
 
 /// A key of the configuration, as the manual describes it.
@@ -393,6 +394,23 @@ keys! {
         /// lists again after its deletion is deleted once more. If it comes back twice, it stays
         /// until `--delete` is given at least a day later.
         "keep", default "true" => keep: Keep, read choices::keep;
+    }
+    "Rules" {
+        /// What becomes of new messages, as a list of tables, which are best written as sections:
+        /// `[[accounts.NAME.rules]]`, or `[[rules]]` in a file of `accounts-dir`. The first rule that matches
+        /// decides. Without one, a message is delivered as usual. See `docs/rules.md`.
+        ///
+        /// `if` is a table of conditions, all of which must be met: `from`, `to` (To or Cc), `subject`,
+        /// `list-id`, or `header` with `matches`, each with a regular expression that ignores case;
+        /// `size-over`, `size-under`, `older-than`; and `all`, `any` and `not` with tables of conditions.
+        ///
+        /// `action` is `leave` (the message stays on the server), `delete` (it is deleted from the server at
+        /// once) or `discard` (it is fetched, thrown away, and counts as delivered). `deliver` names the
+        /// targets that get it instead of the usual ones.
+        ///
+        /// If the rules have changed and more than 100 messages would be deleted by them, these stay, and the
+        /// run reports it; `--delete` deletes them.
+        "rules" => rules: Vec<AccountRule>, put KeyEntry::put_rules;
     }
     "How much is fetched" {
         /// The most messages that one run fetches. The next runs fetch the others.

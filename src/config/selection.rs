@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::config::account::{Account, Draft};
 use crate::config::document;
 use crate::config::error::Error;
+use crate::config::nearest::nearest;
 use crate::config::overrides::Overrides;
 use crate::config::password::ONE_SHOT_VARIABLE;
 use crate::config::run_settings::RunSettings;
-use crate::config::settings::{self, Settings};
+use crate::config::settings::Settings;
 use crate::config::shard::Shard;
 use crate::config::values::quoted;
 use crate::config::{Config, Scope, Section};
@@ -132,7 +133,7 @@ impl Config {
                     // It may be a mistyped URL that contains a password.
                     "with this name".to_owned()
                 },
-                hint: settings::nearest(name, self.accounts.iter().map(|account| &*account.name)),
+                hint: nearest(name, self.accounts.iter().map(|account| &*account.name)),
             });
         }
         match selector.shard {

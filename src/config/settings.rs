@@ -4,9 +4,11 @@
 use crate::config::document::WrittenValue;
 use crate::config::error::Error;
 use crate::config::keys::{KEYS, SectionKind};
+use crate::config::nearest::nearest;
 use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::peers;
+use crate::config::values::rules;
 use crate::config::values::server::{self, Server};
 use crate::config::values::{self, Value, Wrong, quoted};
 
@@ -148,27 +150,6 @@ fn names(section: SectionKind) -> impl Iterator<Item = &'static str> + Clone {
     keys.map(|key| key.name)
 }
 
-/// Returns a hint for a mistyped word: the nearest known word, or all of them if there are few.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Option<String> {
-    let near = known
-        .clone()
-        .filter(|_| word.len() <= LONGEST_TYPO)
-        .map(|name| (strsim::osa_distance(word, name), name))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, name)| *distance <= name.len().max(word.len()) / 3 + 1);
-    match near {
-        Some((_, name)) => Some(format!("Did you mean \"{name}\"?")),
-        None if known.clone().nth(MOST_NAMED).is_some() => None,
-        None => {
-            let known: Vec<_> = known.collect();
-            Some(format!("Name one of {}", known.join(", ")))
-        }
-    }
-}
-
 /// A key with its value, on the way to the field that it fills.
 pub(super) struct KeyEntry {
     value: Value,
@@ -193,6 +174,18 @@ impl KeyEntry {
         }
         let value = host;
         fill(&mut settings.server, At { value, key, origin })
+    }
+
+    /// Reads rules, each of which has a line of its own.
+    pub(super) fn put_rules(self, settings: &mut Settings) -> Result<(), Error> {
+        let Self { value, key, origin } = self;
+        let value = rules::rules(value).map_err(|mistake| Error::Value {
+            at: mistake.at.unwrap_or_else(|| origin.clone()),
+            key,
+            problem: mistake.wrong.problem,
+            hint: mistake.wrong.hint,
+        })?;
+        fill(&mut settings.rules, At { value, key, origin })
     }
 
     /// Reads the id of a client. An account that signs in has no password, so the id takes the
@@ -238,30 +231,9 @@ fn fill<T>(slot: &mut Slot<T>, at: At<T>) -> Result<(), Error> {
     }
 }
 
-/// The most words that a hint lists.
-const MOST_NAMED: usize = 30;
-
-/// The longest word that is compared with known words.
-const LONGEST_TYPO: usize = 40;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mistyped_word_gets_its_nearest_neighbour_as_hint() {
-        for (word, hint) in [
-            ("pasword", "Did you mean \"password\"?"),
-            ("max_size", "Did you mean \"max-size\"?"),
-            ("Server", "Did you mean \"server\"?"),
-            ("sevrer", "Did you mean \"server\"?"),
-            ("elephant", "Name one of password, max-size, server"),
-            ("", "Name one of password, max-size, server"),
-        ] {
-            let known = ["password", "max-size", "server"].into_iter();
-            assert_eq!(nearest(word, known).as_deref(), Some(hint));
-        }
-    }
 
     #[test]
     fn an_absent_setting_takes_no_more_than_a_pointer() {

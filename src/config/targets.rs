@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use crate::config::document::{WrittenSection, WrittenValue};
 use crate::config::error::Error;
 use crate::config::keys::{KEYS, SectionKind};
-use crate::config::settings::{At, Settings, nearest};
+use crate::config::nearest::nearest;
+use crate::config::settings::{At, Settings};
 use crate::config::values::delivery::WrittenTarget;
 use crate::config::values::quoted;
 use crate::config::{Scope, Section, target_keys};
 use crate::dial::DialOptions;
 use crate::net::{Endpoint, Route};
+use crate::rules::AccountRule;
 
 /// The targets of a configuration.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +35,7 @@ impl Targets {
     ///
     /// # Errors
     /// There is none with this name.
-    pub(super) fn find(&self, at: &At<WrittenTarget>, name: &str) -> Result<&Section, Error> {
+    pub(super) fn find<T>(&self, at: &At<T>, name: &str) -> Result<&Section, Error> {
         let found = self.0.iter().find(|target| target.name == name);
         found.ok_or_else(|| {
             let names = self.0.iter().map(|target| target.name.as_str());
@@ -55,11 +57,15 @@ impl Targets {
         &self,
         accounts: impl Iterator<Item = &'a Settings>,
     ) -> Result<(), Error> {
-        let names = accounts.filter_map(|settings| match &settings.target.as_ref()?.value {
-            WrittenTarget::Named(names) => Some(names),
-            _ => None,
-        });
-        let names: HashSet<_> = names.flatten().collect();
+        let mut names = HashSet::new();
+        for settings in accounts {
+            if let Some(WrittenTarget::Named(usual)) = settings.target.as_ref().map(|at| &at.value)
+            {
+                names.extend(usual);
+            }
+            let rules = settings.rules.iter().flat_map(|at| &at.value);
+            names.extend(rules.flat_map(AccountRule::targets));
+        }
         let mut targets = self.0.iter();
         match targets.find(|target| !names.contains(&target.name)) {
             None => Ok(()),

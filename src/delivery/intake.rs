@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,15 +15,20 @@ use super::folder::Folder;
 use super::leftovers::{self, Leftovers, UNKNOWN};
 use super::unique_name::UniqueNames;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
+use crate::mail::fields::Fields;
+use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 use crate::mail::mark::FileMarks;
 use crate::mail::reader::MessageReader;
 use crate::mail::suspicion::Suspicion;
+use crate::moment::Moment;
 use crate::os::sys::{self, File, Instant, Mode, OFlags};
 
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
 const FEW_FILES: usize = 4;
+/// The octets of a header that are read at a time.
+const HEADER_PIECE: usize = 16 * 1024;
 /// The end of the name of a copy that is not whole yet.
 const PART: &str = ".part";
 /// A syncfs that takes longer is busy with the octets of other programs: from then on files are
@@ -172,6 +177,36 @@ impl Intake {
         self.folder.flush()
     }
 
+    /// Reads the header fields with these names, which are in lower case, of a message that has arrived.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read_fields(
+        &self,
+        receipt: &Receipt,
+        names: &[String],
+        now: Moment,
+    ) -> Result<Fields, Error> {
+        let name = &*receipt.stored().file_name;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let failed = |doing, errno| Error::local(doing, &self.folder.path_of(name), errno);
+        let mut file = sys::openat(self.folder.handle(), name, flags, Mode::empty())
+            .map_err(|errno| failed("open", errno))?;
+        let mut reader = HeaderReader::for_rules();
+        let mut piece = [0; HEADER_PIECE];
+        loop {
+            let read = file.read(&mut piece).map_err(|source| Error::Local {
+                doing: "read",
+                path: self.folder.path_of(name),
+                source,
+            })?;
+            let rest = reader.push(&piece[..read]);
+            if read == 0 || !rest.is_empty() {
+                return Ok(reader.fields(names, now));
+            }
+        }
+    }
+
     /// Removes a message that is not needed, for example because it was delivered before.
     ///
     /// # Errors
@@ -266,6 +301,7 @@ impl Incoming {
             header: read.header,
             fingerprint: Box::new(read.fingerprint),
             suspicion: Suspicion::None,
+            chosen: Vec::new(),
         };
         Receipt::new(stored, self.file)
     }

@@ -41,7 +41,9 @@ pub(crate) use mbox::Mbox;
 pub(crate) use mda::Mda;
 pub(crate) use recall::{Recall, Sighting, found_again};
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
-pub(crate) use route::{DeliveryRoute, OpenRoute};
+#[cfg(test)]
+pub(crate) use route::RouteTarget;
+pub(crate) use route::{DeliveryRoute, OpenRoute, OpenTarget};
 pub(crate) use spool::Spool;
 pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
 pub(crate) use unavailable::UnavailableTarget;

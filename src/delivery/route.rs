@@ -9,14 +9,35 @@ use super::{Arrivals, Maildir, Spool, Target};
 pub(crate) struct DeliveryRoute<'a> {
     /// The place where they arrive.
     pub arrivals: &'a dyn Arrivals,
-    /// The targets. Each of them takes every message.
-    pub targets: Vec<&'a dyn Target>,
+    /// The targets. Each usual one takes every message for which no rule has chosen others.
+    pub targets: Vec<RouteTarget<'a>>,
+}
+
+/// A target on the way of an account's messages.
+#[derive(Clone)]
+pub(crate) struct RouteTarget<'a> {
+    /// The target.
+    pub target: &'a dyn Target,
+    /// The names by which rules choose it.
+    pub names: &'a [String],
+    /// True if it takes messages for which no rule has chosen others.
+    pub is_usual: bool,
 }
 
 /// The way of an account's messages, opened for a run.
 pub(crate) struct OpenRoute<'a> {
     arrivals: Arc<dyn Arrivals>,
-    targets: Vec<Arc<dyn Target + 'a>>,
+    targets: Vec<OpenTarget<'a>>,
+}
+
+/// A target that was opened for a run.
+pub(crate) struct OpenTarget<'a> {
+    /// The target.
+    pub target: Arc<dyn Target + 'a>,
+    /// The names by which rules choose it.
+    pub names: &'a [String],
+    /// True if it takes messages for which no rule has chosen others.
+    pub is_usual: bool,
 }
 
 impl DeliveryRoute<'_> {
@@ -24,13 +45,13 @@ impl DeliveryRoute<'_> {
     pub(crate) fn names(&self) -> Vec<&str> {
         let names = self.targets.iter();
         names
-            .filter_map(|target| target.place().program.as_deref())
+            .filter_map(|one| one.target.place().program.as_deref())
             .collect()
     }
 
     /// Returns true if the session does not wait until all is delivered: each target has a thread.
     pub(crate) fn has_threads(&self) -> bool {
-        self.targets.len() > 1 || self.targets.iter().any(|target| target.is_far())
+        self.targets.len() > 1 || self.targets.iter().any(|one| one.target.is_far())
     }
 }
 
@@ -40,12 +61,16 @@ impl<'a> OpenRoute<'a> {
         let maildir = Arc::new(maildir);
         Self {
             arrivals: maildir.clone(),
-            targets: vec![maildir],
+            targets: vec![OpenTarget {
+                target: maildir,
+                names: &[],
+                is_usual: true,
+            }],
         }
     }
 
-    /// Returns the way through a spool.
-    pub(crate) fn through(spool: Arc<Spool>, targets: Vec<Arc<dyn Target + 'a>>) -> Self {
+    /// Returns the way through a spool. The usual targets come first.
+    pub(crate) fn through(spool: Arc<Spool>, targets: Vec<OpenTarget<'a>>) -> Self {
         Self {
             arrivals: spool,
             targets,
@@ -54,9 +79,14 @@ impl<'a> OpenRoute<'a> {
 
     /// Returns the way.
     pub(crate) fn route(&self) -> DeliveryRoute<'_> {
+        let targets = self.targets.iter().map(|open| RouteTarget {
+            target: &*open.target,
+            names: open.names,
+            is_usual: open.is_usual,
+        });
         DeliveryRoute {
             arrivals: &*self.arrivals,
-            targets: self.targets.iter().map(|target| &**target as _).collect(),
+            targets: targets.collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey};
+use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
@@ -39,6 +39,8 @@ pub(crate) struct StoredMessage {
     pub fingerprint: Box<Fingerprint>,
     /// The reason to doubt it.
     pub suspicion: Suspicion,
+    /// The targets that a rule sends it to; empty for the usual ones. It is not set for a message of an earlier run.
+    pub chosen: Vec<TargetKey>,
 }
 
 /// The octets of a line end that some servers do not count at the end of a message.
@@ -253,6 +255,12 @@ impl Receipt {
     /// Puts the message in doubt, or trusts it.
     pub(crate) fn suspected(mut self, suspicion: Suspicion) -> Self {
         self.stored.suspicion = suspicion;
+        self
+    }
+
+    /// Sends the message to these targets instead of the usual ones.
+    pub(crate) fn sent_to(mut self, chosen: Vec<TargetKey>) -> Self {
+        self.stored.chosen = chosen;
         self
     }
 

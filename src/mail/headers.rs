@@ -6,6 +6,7 @@ use std::time::Duration;
 use mailparse::MailHeader;
 
 use crate::digest::{Digest, Hasher};
+use crate::mail::fields::Fields;
 use crate::mail::same::{Fingerprint, is_written_by_servers};
 use crate::mail::same_header::ListedHeader;
 use crate::moment::Moment;
@@ -14,8 +15,21 @@ use crate::text::ServerText;
 /// The octets of a header that are searched for fields. All of the header is hashed.
 const LOOKED_INTO: usize = 64 * 1024;
 
+/// The octets of a header that are searched for the fields that rules look at.
+const LOOKED_INTO_FOR_RULES: usize = 1024 * 1024;
+
 /// The octets of a field that are decoded.
 const DECODED: usize = 2 * 1024;
+
+/// The octets of a field that are decoded for a rule.
+const DECODED_FOR_RULES: usize = 16 * 1024;
+
+/// The octets of all fields that are decoded for the rules.
+const ALL_DECODED: usize = 128 * 1024;
+
+/// The octets that are decoded at a time for the rules. The time for that grows with their square. An encoded word
+/// has at most 75 (RFC 2047, section 2).
+const PIECE: usize = 512;
 
 /// The octets of a line of which the beginning is kept until it is clear whether a server has written it.
 const LINE: usize = 1024;
@@ -40,6 +54,8 @@ pub struct HeaderReader {
     /// True if the current field is one that servers write.
     is_of_server: bool,
     is_over: bool,
+    /// True if it is read for rules.
+    is_for_rules: bool,
 }
 
 /// The fields of a header that mailpull uses.
@@ -67,6 +83,14 @@ pub struct ShownHeader {
 }
 
 impl HeaderReader {
+    /// Creates a reader for [`Self::fields`], which keeps more of a long header.
+    pub fn for_rules() -> Self {
+        Self {
+            is_for_rules: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next octets of the message as it is stored (LF ends a line). Returns those that do not
     /// belong to the header. They begin with the empty line that ends it.
     pub fn push<'o>(&mut self, octets: &'o [u8]) -> &'o [u8] {
@@ -107,7 +131,11 @@ impl HeaderReader {
             canonical.update(piece);
         }
         self.hasher.update(piece);
-        let room = LOOKED_INTO.saturating_sub(self.kept.len());
+        let most = match self.is_for_rules {
+            true => LOOKED_INTO_FOR_RULES,
+            false => LOOKED_INTO,
+        };
+        let room = most.saturating_sub(self.kept.len());
         self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
@@ -179,6 +207,27 @@ impl HeaderReader {
         }
     }
 
+    /// Returns the fields with these names, which are in lower case.
+    pub fn fields(&mut self, names: &[String], now: Moment) -> Fields {
+        self.take_rest();
+        let Ok((fields, _)) = mailparse::parse_headers(&self.kept) else {
+            return Fields::default();
+        };
+        let mut values = Vec::new();
+        let mut room = ALL_DECODED;
+        for field in &fields {
+            let name = field.get_key_raw().trim_ascii_end();
+            let is_it = |wanted: &&String| wanted.as_bytes().eq_ignore_ascii_case(name);
+            if let Some(name) = names.iter().find(is_it) {
+                let most = DECODED_FOR_RULES.min(room);
+                room -= field.get_value_raw().len().min(most);
+                values.push((name.clone(), decoded_in_pieces(field, most)));
+            }
+        }
+        let arrived = time(&fields, "Received", now).or_else(|| time(&fields, "Date", now));
+        Fields { values, arrived }
+    }
+
     /// Returns true if the header has a field of this name.
     fn has_field(&self, name: &str) -> bool {
         mailparse::parse_headers(&self.kept).is_ok_and(|(fields, _)| first(&fields, name).is_some())
@@ -243,7 +292,32 @@ fn mark(field: &MailHeader<'_>) -> Option<Digest> {
 /// Decodes the beginning of a field only: a sender can make decoding a whole field slow.
 fn decoded(field: &MailHeader<'_>) -> String {
     let raw = field.get_value_raw();
-    let line = [b"X: ", &raw[..raw.len().min(DECODED)], b"\n"].concat();
+    decoded_octets(&raw[..raw.len().min(DECODED)])
+}
+
+/// Decodes up to so many octets of a field, a piece at a time. A piece ends before a blank if it has one. Blanks
+/// between two encoded words do not count (RFC 2047, section 6.2).
+fn decoded_in_pieces(field: &MailHeader<'_>, most: usize) -> String {
+    let raw = field.get_value_raw();
+    let mut rest = &raw[..raw.len().min(most)];
+    let mut value = String::new();
+    while rest.len() > PIECE {
+        let is_blank = |at: &usize| rest[*at].is_ascii_whitespace();
+        let end = (1..PIECE).rev().find(is_blank).unwrap_or(PIECE);
+        let (piece, behind) = rest.split_at(end);
+        value.push_str(&decoded_octets(piece));
+        let next = behind.trim_ascii_start();
+        let is_between_words = piece.trim_ascii_end().ends_with(b"?=") && next.starts_with(b"=?");
+        if next.len() < behind.len() && !is_between_words {
+            value.push(' ');
+        }
+        rest = next;
+    }
+    value + &decoded_octets(rest)
+}
+
+fn decoded_octets(octets: &[u8]) -> String {
+    let line = [b"X: ", octets, b"\n"].concat();
     mailparse::parse_header(&line).map_or_else(|_| String::new(), |(field, _)| field.get_value())
 }
 

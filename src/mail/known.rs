@@ -28,6 +28,10 @@ pub fn next_try(failures: u32, now: Moment) -> Moment {
     }
 }
 
+/// The mark of an account's rules: other rules have another one. It is 0 if there are none.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct RulesMark(pub u64);
+
 /// The state of a known message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
@@ -41,6 +45,13 @@ pub enum State {
     Staged,
     /// It could not be retrieved. It is not tried again before that time.
     Failed(Moment),
+    /// A rule has left it on the server.
+    Left {
+        /// The mark of the rules of then.
+        rules: RulesMark,
+        /// The time at which the rules may say something else.
+        until: Option<Moment>,
+    },
 }
 
 impl State {
@@ -52,6 +63,7 @@ impl State {
             Self::Seen => "seen",
             Self::Staged => "staged",
             Self::Failed(_) => "failed",
+            Self::Left { .. } => "left",
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod custody;
 #[cfg(test)]
 mod custody_model;
 pub(crate) mod deletable;
+pub mod fields;
 pub(crate) mod handover;
 pub mod headers;
 pub mod known;

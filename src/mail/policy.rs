@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::mail::known::{KnownMessage, State};
+use crate::mail::known::{KnownMessage, RulesMark, State, may_be_tried};
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
@@ -20,6 +20,8 @@ pub struct Policy {
     pub max_total: Option<u64>,
     /// The order in which messages are fetched.
     pub order: Order,
+    /// The mark of the account's rules.
+    pub rules: RulesMark,
 }
 
 /// The time that a delivered message stays on the server.
@@ -70,7 +72,8 @@ impl fmt::Display for Keep {
 impl Policy {
     /// Returns true if sizes decide something before a message is requested.
     pub fn needs_sizes(&self) -> bool {
-        self.max_size.is_some() || self.max_total.is_some()
+        let has_limit = self.max_size.is_some() || self.max_total.is_some();
+        has_limit || self.rules != RulesMark::default()
     }
 
     /// Returns true if a run may end before everything is fetched.
@@ -91,6 +94,17 @@ impl Policy {
     pub fn is_too_large(&self, known: &KnownMessage) -> bool {
         let over = |max| known.size.is_some_and(|size| size > max);
         matches!(known.state, State::Failed(_)) && self.max_size.is_some_and(over)
+    }
+
+    /// Returns true if the rules still leave a message on the server that they have left there. `size` is its
+    /// listed size: with another one it may be another message.
+    pub fn leaves(&self, known: &KnownMessage, size: Option<u64>, now: Moment) -> bool {
+        let State::Left { rules, until } = known.state else {
+            return false;
+        };
+        let is_resized = size.zip(known.size).is_some_and(|(now, then)| now != then);
+        let is_over = |until| may_be_tried(until, now);
+        rules == self.rules && !is_resized && !until.is_some_and(is_over)
     }
 
     /// Returns true if a delivered message may be deleted now.

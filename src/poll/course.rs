@@ -71,6 +71,8 @@ pub(crate) struct Course {
     pub(super) queues: Vec<DeliveryQueue>,
     /// True if the server has answered a deletion since this was set to false.
     pub(super) has_answered_deletion: bool,
+    /// True if deletions that changed rules ask for wait until the user confirms them.
+    pub(super) holds_rules: bool,
     /// The headers that were read before deletions.
     pub(super) headers: ShownHeaders,
     /// The octets of memory that the next listing needs, as far as a session of this run has shown.

@@ -56,6 +56,10 @@ impl Poll<'_> {
                 Compared::Same { .. } | Compared::ChangesEachTime => None,
             }));
         }
+        if self.options.policy.keep != Keep::Never && !settled.deleted_by_rule.is_empty() {
+            let new = plan.fetch.iter().map(named);
+            candidates.extend(new.filter(|(_, new)| settled.deleted_by_rule.contains(new)));
+        }
         let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
         let mut back = Vec::new();
         for (number, found) in settled.proven {

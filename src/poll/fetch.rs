@@ -17,7 +17,7 @@ use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::receive::{self, Received, Receiver};
 use crate::poll::session::RecognisedBy;
-use crate::poll::settle::{self, Settled, Settler, TargetFault};
+use crate::poll::settle::{self, ArrivalRules, Settled, Settler, TargetFault};
 use crate::poll::step::Trail;
 use crate::pop3::Transaction;
 use crate::seen::{Cause, FailedMessage, FailedStep, MissingContents, Successes};
@@ -135,6 +135,9 @@ impl Poll<'_> {
         let sizes = self.ledger.size_checks().history().map_err(reading)?;
         let (arrivals, targets, reporter) = (self.route.arrivals, self.targets(), self.reporter);
         let claimed = requested.plan.claimed(requested.listing);
+        let rules = &*self.options.rules;
+        let now = self.ledger.clock().now();
+        let rules = (!rules.is_empty()).then(|| ArrivalRules::new(rules, self.choices(), now));
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing: requested.listing,
@@ -163,6 +166,7 @@ impl Poll<'_> {
                     .delivering_by(queues, linger)
                     .recognising(requested.missing)
                     .claiming(claimed)
+                    .ruled_by(rules)
                     .run(inlet)
             });
             let received = receiver.run(session, trail);

@@ -13,6 +13,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::{DeliveryRoute, EarlierFiles};
@@ -26,6 +27,7 @@ use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
 use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
+use crate::rules::Rules;
 use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
@@ -52,6 +54,7 @@ pub mod plan;
 mod receive;
 pub(crate) mod renamed;
 mod room;
+mod rules;
 mod same_mailbox;
 mod session;
 mod settle;
@@ -81,6 +84,8 @@ use suspicion::Evidence;
 pub(crate) struct PollOptions {
     /// The account's rules for its messages.
     pub policy: Policy,
+    /// The rules that decide about new messages.
+    pub rules: Arc<Rules>,
     /// `keep` as it is configured, whatever `--keep` or `--delete` says for this run.
     pub configured_keep: Keep,
     /// True if the user asked for deletions on the command line, so that they need no confirmation.
@@ -393,6 +398,7 @@ impl<'a> Poll<'a> {
             settled.summary.failed > 0 && self.route.arrivals.place().program.is_none();
         let needs_server = waits_in_tmp
             || settled.has_incomplete
+            || settled.has_left
             || self.lacks_incomplete(evidence, &settled)?
             || not_received.is_kept_by_server();
         let due = self.due(listing, plan, settled)?;
@@ -448,6 +454,7 @@ impl<'a> Poll<'a> {
                 .map_or_else(Error::exit, |()| self.summary.exit),
             keep: (ended.is_ok() && !self.summary.holds_deletions).then(|| keep.clone()),
             configured_keep: Some(keep),
+            rules: (ended.is_ok() && !self.course.holds_rules).then_some(self.options.policy.rules),
             was_cut_off: match ended {
                 Ok(()) => Some(false),
                 // Without a session this run says nothing about how sessions end.

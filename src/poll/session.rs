@@ -156,6 +156,9 @@ impl Poll<'_> {
             self.course.failed.contains(&message.identity)
         });
         self.choose_only(&listing, &mut plan)?;
+        if self.course.due.is_none() {
+            self.apply_rules(&mut session, &listing, known, &mut plan)?;
+        }
         match &self.course.due {
             Some(due) => {
                 let identity = |pick: &Pick| listing.message(pick.position, pick.copy).identity;

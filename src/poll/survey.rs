@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::exit::Exit;
-use crate::mail::known::{KnownFacts, KnownMessage};
+use crate::mail::known::{KnownFacts, KnownMessage, RulesMark};
 use crate::mail::maildrop::{Listing, UniqueId};
 use crate::mail::order::DeletionOrder;
 use crate::mail::policy::{Keep, Policy};
@@ -118,12 +118,16 @@ impl<'a> KnownMessages<'a> {
         })
     }
 
-    /// Returns the words for the states of all listed messages, by position: those of `State::word`, and
+    /// Returns the words for the states of all listed messages under these rules, by position: those of `State::word`, and
     /// `new` for a message that would be fetched and never was.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn states(self, listing: &Listing) -> Result<Vec<&'static str>, seen::Error> {
+    pub(crate) fn states(
+        self,
+        listing: &Listing,
+        rules: RulesMark,
+    ) -> Result<Vec<&'static str>, seen::Error> {
         const NEW: &str = "new";
         let mut states = vec![NEW; listing.len()];
         join(
@@ -138,7 +142,11 @@ impl<'a> KnownMessages<'a> {
             },
         )?;
         // A unique-id may belong to another message now.
-        let compared = self.compare(listing, &Policy::default(), Moment::now())?;
+        let policy = Policy {
+            rules,
+            ..Policy::default()
+        };
+        let compared = self.compare(listing, &policy, Moment::now())?;
         for pick in &compared.plan.fetch {
             let state = &mut states[pick.position.index()];
             if !["failed", "staged"].contains(state) {

@@ -1,5 +1,6 @@
 //! A poll whose targets take messages by threads of their own: they go on when the session has ended.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 use super::error::{Error, reading};
@@ -7,6 +8,7 @@ use super::settle::{self, KnownTarget};
 use super::{HANDING_OVER, Poll};
 use crate::exit::Failure;
 use crate::limits;
+use crate::mail::handover::TargetKey;
 use crate::os::sys::thread;
 use crate::pop3::{SessionHints, Transaction};
 
@@ -50,13 +52,25 @@ impl<'a> Poll<'a> {
         })
     }
 
+    /// Returns the names by which rules choose targets, with the keys by which the database knows these.
+    pub(super) fn choices(&self) -> HashMap<String, TargetKey> {
+        let targets = self.route.targets.iter().zip(&self.course.targets);
+        let named =
+            targets.flat_map(|(one, key)| one.names.iter().map(|name| (name.clone(), *key)));
+        named.collect()
+    }
+
     /// Returns the targets, with the keys by which the database knows them.
     pub(super) fn targets(&self) -> Vec<KnownTarget<'a>> {
         let keys = self.course.targets.iter().copied().map(Some);
-        let targets = self.route.targets.iter().copied();
+        let targets = self.route.targets.iter();
         targets
             .zip(keys.chain(std::iter::repeat(None)))
-            .map(|(target, key)| KnownTarget { target, key })
+            .map(|(one, key)| KnownTarget {
+                target: one.target,
+                key,
+                is_usual: one.is_usual,
+            })
             .collect()
     }
 }

@@ -56,6 +56,16 @@ pub(crate) enum Answer<H = ListedHeader> {
     Refused,
 }
 
+impl<H> Answer<H> {
+    /// Changes what was read of the header.
+    fn map<T>(self, change: impl FnOnce(H) -> T) -> Answer<T> {
+        match self {
+            Self::Header(header, received) => Answer::Header(change(header), received),
+            Self::Refused => Answer::Refused,
+        }
+    }
+}
+
 /// Asks for the headers of messages, in one flight if the server pipelines. Each answer is passed to
 /// `each`. After [`GoOn::No`] no more headers are asked for, but those on their way are still passed.
 ///
@@ -65,34 +75,31 @@ pub(crate) fn read_headers<S: Read + Write>(
     session: &mut Transaction<S>,
     messages: impl Iterator<Item = Message>,
     interrupt: &Interrupt,
-    each: impl FnMut(Message, Answer) -> GoOn,
+    mut each: impl FnMut(Message, Answer) -> GoOn,
 ) -> Result<(), Error> {
-    read_headers_by(
-        HeaderReader::finish_listed,
-        session,
-        messages,
-        interrupt,
-        each,
-    )
+    let begin = HeaderReader::default;
+    read_headers_by(begin, session, messages, interrupt, |message, answer| {
+        each(message, answer.map(HeaderReader::finish_listed))
+    })
 }
 
-/// Asks for the headers of messages as [`read_headers`] does, and takes what `finish` returns of each.
+/// Asks for the headers of messages as [`read_headers`] does, and reads each with what `begin` returns.
 ///
 /// # Errors
 /// The session failed, or a signal came. A refusal is no error.
-pub(crate) fn read_headers_by<S: Read + Write, H>(
-    finish: impl Fn(HeaderReader) -> H,
+pub(crate) fn read_headers_by<S: Read + Write>(
+    begin: impl Fn() -> HeaderReader,
     session: &mut Transaction<S>,
     messages: impl Iterator<Item = Message>,
     interrupt: &Interrupt,
-    mut each: impl FnMut(Message, Answer<H>) -> GoOn,
+    mut each: impl FnMut(Message, Answer<HeaderReader>) -> GoOn,
 ) -> Result<(), Error> {
     let mut pipeline = session.retrieve(messages.map(HeaderOf));
     while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
         let answer = match retrieved {
             Retrieved::Body => {
-                let (header, received) = read_header(&mut pipeline, interrupt)?;
-                Answer::Header(finish(header), received)
+                let (header, received) = read_header(begin(), &mut pipeline, interrupt)?;
+                Answer::Header(header, received)
             }
             Retrieved::Refused(_) => Answer::Refused,
         };
@@ -104,10 +111,10 @@ pub(crate) fn read_headers_by<S: Read + Write, H>(
 }
 
 fn read_header<S: Read + Write>(
+    mut header: HeaderReader,
     pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
     interrupt: &Interrupt,
 ) -> Result<(HeaderReader, usize), Error> {
-    let mut header = HeaderReader::default();
     let mut chunk = Vec::new();
     let mut received = 0;
     while let Some(octets) = pipeline.read(&mut chunk)? {

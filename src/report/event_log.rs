@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(
             line("work", Event::Finished(&summary)).as_deref(),
             Some(
-                "event=finished account=work deleted=0 delivered=2 dry_run=false failed=0 kept=0 octets=0 \
+                "event=finished account=work deleted=0 delivered=2 discarded=0 dry_run=false failed=0 kept=0 octets=0 \
                  postponed=0 status=0 unfetched=0"
             )
         );

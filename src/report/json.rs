@@ -69,6 +69,13 @@ fn object(event: Event<'_>) -> Option<Value> {
         Event::Deleted(unique_id) => json!({
             "event": "deleted", "unique_id": unique_id.to_string(),
         }),
+        Event::Ruled {
+            unique_id,
+            rule,
+            action,
+        } => json!({
+            "event": "ruled", "unique_id": unique_id.to_string(), "rule": rule, "action": action,
+        }),
         Event::Delivered(stored, place) => json!({
             "event": "delivered",
             "unique_id": stored.identity.unique_id.to_string(),
@@ -85,6 +92,7 @@ fn object(event: Event<'_>) -> Option<Value> {
             "delivered": summary.delivered,
             "octets": summary.octets,
             "deleted": summary.deleted,
+            "discarded": summary.discarded,
             "kept": summary.kept,
             "failed": summary.failed,
             "postponed": summary.postponed,

@@ -47,6 +47,15 @@ pub(crate) enum Event<'a> {
     Deleted(&'a dyn Display),
     /// A signal has asked the run to end: how it goes on. It is shown at a terminal only.
     Ending(&'a dyn Display),
+    /// A rule has decided that a message is not delivered.
+    Ruled {
+        /// The message's unique-id.
+        unique_id: &'a dyn Display,
+        /// The number of the rule, from 1.
+        rule: usize,
+        /// "discard", "leave" or "delete".
+        action: &'static str,
+    },
     /// The run of an account has ended.
     Finished(&'a Summary),
     /// A step of a run, shown with `-v`.
@@ -100,6 +109,8 @@ pub(crate) struct Summary {
     pub deleted: usize,
     /// The number of listed messages that are left on the server.
     pub kept: usize,
+    /// The number of messages that a rule has thrown away.
+    pub discarded: usize,
     /// The number of messages without a record that turned out to be delivered.
     pub recognised: usize,
     /// The number of messages that could not be fetched or delivered.
@@ -241,7 +252,7 @@ impl Summary {
 
     /// Returns the number of messages that have a record now and had none before.
     pub(crate) fn settled(&self) -> usize {
-        self.delivered + self.recognised
+        self.delivered + self.recognised + self.discarded
     }
 
     /// Returns true if nothing is left for a later run. Recognised messages count as left: the next
@@ -253,7 +264,7 @@ impl Summary {
 
     /// Returns true if nothing happened: no message was fetched or deleted, and nothing failed.
     pub(crate) fn is_idle(&self) -> bool {
-        let happened = self.delivered + self.deleted + self.recognised + self.failed;
+        let happened = self.settled() + self.deleted + self.failed;
         happened == 0 && self.exit == Exit::Done
     }
 
@@ -271,6 +282,7 @@ impl Summary {
         self.delivered += part.delivered;
         self.octets += part.octets;
         self.recognised += part.recognised;
+        self.discarded += part.discarded;
         self.failed += part.failed;
         self.lines += part.lines;
         self.left_out += part.left_out;
@@ -288,6 +300,9 @@ impl Display for Summary {
         write!(f, "{would}{} new message{plural}", self.delivered)?;
         if self.octets > 0 {
             write!(f, ", {}", Octets(self.octets))?;
+        }
+        if self.discarded > 0 {
+            write!(f, ", {} discarded", self.discarded)?;
         }
         if self.deleted > 0 {
             let would = if self.is_dry { "would be " } else { "" };

@@ -79,6 +79,11 @@ impl Plain {
                 place
             )),
             Event::Deleted(what) if is_verbose => remark(&format_args!("deleted {what}")),
+            Event::Ruled {
+                unique_id,
+                rule,
+                action,
+            } if is_verbose => remark(&format_args!("rule {rule}: {action} {unique_id}")),
             Event::Trace(speaker, line) if self.verbosity >= Verbosity::Trace => {
                 let line = about(&format_args!("{speaker}: {line}"));
                 Some(OutputLine::Remark(format!(

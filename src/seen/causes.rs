@@ -492,7 +492,7 @@ statements! {
 
     RETRY_ALL =
         "UPDATE seen SET next_try = 0, attempts = min(attempts, ?2)
-         WHERE account = ?1 AND (next_try > 0 OR attempts > ?2)";
+         WHERE account = ?1 AND (next_try > 0 OR attempts > ?2) AND left_by IS NULL";
 
     RETRY_DELETIONS =
         "UPDATE failure SET next_try = 0, attempts = min(attempts, ?2)

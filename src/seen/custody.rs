@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 
 use super::causes::{FailedStep, NOTE_FAILED, number, outlive_refused};
 use super::database::{MESSAGE, Queries, about, file_name, identity, size, statements};
-use super::handovers::{self, MAY_BE_TAKEN};
+use super::handovers::{self, IS_WANTED, MAY_BE_TAKEN};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
@@ -60,7 +60,11 @@ impl Custody<'_> {
                     // and it could be deleted from the server as if it were this one.
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
-                keys.push(insert_delivery(queries, key, stored, place, now)?);
+                let delivery = insert_delivery(queries, key, stored, place, now)?;
+                for TargetKey(target) in &stored.chosen {
+                    queries.execute(&CHOOSE_TARGET, params![delivery.0, target])?;
+                }
+                keys.push(delivery);
             }
             note_place(queries, key, place)?;
             Ok((keys, finished))
@@ -70,6 +74,41 @@ impl Custody<'_> {
             .zip(keys)
             .map(|(durable, key)| Staged::new(key, durable, place.clone()));
         Ok((staged.collect(), finished))
+    }
+
+    /// Records that rules with these numbers have thrown messages away: they count as delivered. Their files
+    /// were at `place`.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn discard(
+        self,
+        messages: &[(StoredMessage, usize)],
+        place: &TargetPlace,
+    ) -> Result<(), Error> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.0.freshness().sign()?;
+        let (key, now) = (self.0.key(), Moment::now());
+        self.0.write(|queries| {
+            for (stored, rule) in messages {
+                let size = stored.size.map(u64::cast_signed);
+                let row = about(&key, &stored.identity, params![size, now, stored.suspicion]);
+                let staged = queries.execute(&STAGE, row)?;
+                if staged != 1 {
+                    return Err(rusqlite::Error::StatementChangedRows(staged));
+                }
+                let nowhere = TargetPlace {
+                    program: Some(format!("nowhere (rule {rule})")),
+                    ..place.clone()
+                };
+                let DeliveryKey(delivery) = insert_delivery(queries, key, stored, &nowhere, now)?;
+                queries.execute(&DELIVER, about(&key, &stored.identity, params![now]))?;
+                queries.first(&NOTE_DELIVERY, params![delivery, now], |_| Ok(()))?;
+            }
+            Ok(())
+        })
     }
 
     /// Records that messages which were staged for another Maildir are in this one.
@@ -139,6 +178,7 @@ pub(super) fn insert_delivery(
     let again = params![stored.digest, path, inode, stored.file_name, staged];
     let again = about(&key, &stored.identity, again);
     if let Some(delivery) = queries.first(&DELIVER_AGAIN, again, |row| row.get(0))? {
+        queries.execute(&FORGET_CHOICE, [delivery])?;
         return Ok(DeliveryKey(delivery));
     }
     let values = params![
@@ -287,6 +327,7 @@ pub(super) fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         },
         fingerprint: Box::new(fingerprint(row, 12)?),
         suspicion: row.get(16)?,
+        chosen: Vec::new(),
     };
     let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
@@ -326,7 +367,7 @@ statements! {
         "INSERT INTO seen (account, unique_id, copy, state, size, listed, suspicion)
          VALUES (?1, ?2, ?3, {STAGED}, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET state = {STAGED}, size = ?4, attempts = 0, next_try = 0,
-             suspicion = ?6 WHERE state = {FAILED}";
+             suspicion = ?6, left_by = NULL WHERE state = {FAILED}";
 
     INSERT_DELIVERY =
         "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
@@ -345,12 +386,15 @@ statements! {
     NOTE_DELIVERY =
         "UPDATE delivery SET delivered = ?2 WHERE id = ?1 RETURNING file_name, octets";
 
+    FORGET_CHOICE = "DELETE FROM chosen_target WHERE delivery = ?1";
+    CHOOSE_TARGET = "INSERT INTO chosen_target (delivery, target) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
     /// A target of the account has not taken the message yet.
     IS_AWAITED =
-        "SELECT 1 FROM account_target a WHERE a.account = ?1 AND NOT EXISTS
+        "SELECT 1 FROM delivery d JOIN account_target a ON a.account = ?1
+         WHERE d.id = ?2 AND d.program IS NOT NULL AND {IS_WANTED} AND NOT EXISTS
              (SELECT 1 FROM handover h
-              WHERE h.delivery = ?2 AND h.target = a.target AND h.taken IS NOT NULL)
-             AND EXISTS (SELECT 1 FROM delivery d WHERE d.id = ?2 AND d.program IS NOT NULL)";
+              WHERE h.delivery = ?2 AND h.target = a.target AND h.taken IS NOT NULL)";
 
     /// No message is staged under this key, so the row is that of a file that was lost.
     DELIVER_AGAIN =

@@ -130,6 +130,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<ExportedMessage> {
         quit_sent: row.get(30)?,
         proven_gone: row.get(31)?,
         suspicion: row.get::<_, Suspicion>(32)?.into(),
+        left_by: row.get(34)?,
         // The target of a delivery is never null, so this is a message without one.
         delivery: match row.get_ref(13)? {
             ValueRef::Null => None,
@@ -187,7 +188,7 @@ statements! {
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
              d.delivered, d.deleted, ifnull(h.repeated, 0), h.words, d.canonical, d.body,
              d.message_id, d.date,
-             s.quit_sent, s.proven_gone, s.suspicion, h.location
+             s.quit_sent, s.proven_gone, s.suspicion, h.location, s.left_by
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
              LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL AND NOT EXISTS
                  (SELECT 1 FROM handover o

@@ -1,7 +1,7 @@
 //! The hand-over of messages to an MDA or a mail server: what a target took, where it has it, and what it may
 //! have since a run was killed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Row, params};
 
@@ -38,26 +38,33 @@ impl Custody<'_> {
         })
     }
 
-    /// Notes the targets of the account: a message is delivered when each of them has taken it. If there are
-    /// fewer than before, messages that wait in the spool may be delivered by that.
+    /// Notes the targets of the account: a message is delivered when each of its own has taken it. These are the
+    /// first `usual` ones, or those that a rule has chosen. If there are fewer than before, messages that wait in
+    /// the spool may be delivered by that.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn set_targets(self, targets: &[TargetKey]) -> Result<(), Error> {
+    pub(crate) fn set_targets(self, targets: &[TargetKey], usual: usize) -> Result<(), Error> {
         let (key, now) = (self.0.key(), Moment::now());
-        let known: Vec<_> = self.0.read(|queries| {
-            queries.all(&ACCOUNT_TARGETS, [key], |row| row.get(0).map(TargetKey))
+        let wanted = targets.iter().enumerate();
+        let wanted: HashMap<_, _> = wanted
+            .map(|(index, TargetKey(target))| (*target, index >= usual))
+            .collect();
+        let known: HashMap<i64, bool> = self.0.read(|queries| {
+            let known: Vec<_> = queries.all(&ACCOUNT_TARGETS, [key], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            Ok(known.into_iter().collect())
         })?;
-        let is_known = |target: &TargetKey| known.contains(target);
-        if known.len() == targets.len() && targets.iter().all(is_known) {
+        if known == wanted {
             return Ok(());
         }
         self.0.write(|queries| {
-            for TargetKey(target) in known.iter().filter(|target| !targets.contains(target)) {
+            for target in known.keys().filter(|target| !wanted.contains_key(target)) {
                 queries.execute(&REMOVE_TARGET, params![key, target])?;
             }
-            for TargetKey(target) in targets {
-                queries.execute(&ADD_TARGET, params![key, target])?;
+            for (target, by_rule) in &wanted {
+                queries.execute(&ADD_TARGET, params![key, target, by_rule])?;
             }
             let taken: Vec<_> = queries.all(&TAKEN_BY_SOME, [key], |row| row.get(0))?;
             for delivery in taken {
@@ -131,7 +138,7 @@ impl Custody<'_> {
                 let mut to_do = Vec::with_capacity(staged.len());
                 for staged in &staged {
                     let DeliveryKey(delivery) = staged.key();
-                    if !queries.exists(&IS_TAKEN_BY, params![delivery, target.0])? {
+                    if queries.exists(&IS_OPEN_AT, params![delivery, target.0, self.0.key()])? {
                         to_do.push(staged.copy());
                     }
                 }
@@ -255,6 +262,14 @@ fn open(row: &Row<'_>, target: TargetKey) -> rusqlite::Result<Option<OpenHandove
     }))
 }
 
+/// The condition that a delivery `d` goes to a target `a` of its account. If the account has lost all targets
+/// that a rule has chosen, it goes to the usual ones.
+pub(super) const IS_WANTED: &str =
+    "CASE WHEN EXISTS (SELECT 1 FROM chosen_target c JOIN account_target o
+         ON o.account = a.account AND o.target = c.target WHERE c.delivery = d.id)
+     THEN EXISTS (SELECT 1 FROM chosen_target c WHERE c.delivery = d.id AND c.target = a.target)
+     ELSE NOT a.by_rule END";
+
 /// The condition that a target may have a message whose delivery `d` is not recorded.
 pub(super) const MAY_BE_TAKEN: &str = "EXISTS (SELECT 1 FROM handover h WHERE h.delivery = d.id AND h.begun IS NOT NULL AND h.taken IS NULL)";
 
@@ -267,9 +282,10 @@ statements! {
          ON CONFLICT DO UPDATE SET repeated = repeated + (begun IS NOT NULL), begun = ?3,
              earliest = ?4, absent = NULL, location = NULL, searched = 0";
 
-    ACCOUNT_TARGETS = "SELECT target FROM account_target WHERE account = ?1";
+    ACCOUNT_TARGETS = "SELECT target, by_rule FROM account_target WHERE account = ?1";
     ADD_TARGET =
-        "INSERT INTO account_target (account, target) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        "INSERT INTO account_target (account, target, by_rule) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET by_rule = ?3";
     REMOVE_TARGET = "DELETE FROM account_target WHERE account = ?1 AND target = ?2";
 
     TAKEN_BY_SOME =
@@ -280,12 +296,18 @@ statements! {
         "SELECT {STAGED_COLUMNS}, h.begun IS NOT NULL, ifnull(h.attempts, 0), ifnull(h.next_try, 0),
              h.earliest, h.location, h.absent, h.begun
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
+             JOIN account_target a ON a.account = ?1 AND a.target = ?2
              LEFT JOIN handover h ON h.delivery = d.id AND h.target = ?2
          WHERE s.account = ?1 AND s.state = {STAGED} AND d.program IS NOT NULL AND h.taken IS NULL
+             AND {IS_WANTED}
          ORDER BY ifnull(h.next_try, 0), d.id";
 
-    IS_TAKEN_BY =
-        "SELECT 1 FROM handover WHERE delivery = ?1 AND target = ?2 AND taken IS NOT NULL";
+    /// The message goes to this target, which has not taken it.
+    IS_OPEN_AT =
+        "SELECT 1 FROM delivery d JOIN account_target a ON a.account = ?3 AND a.target = ?2
+         WHERE d.id = ?1 AND {IS_WANTED} AND NOT EXISTS
+             (SELECT 1 FROM handover h
+              WHERE h.delivery = ?1 AND h.target = ?2 AND h.taken IS NOT NULL)";
 
     CLAIM =
         "UPDATE handover SET location = ?3, searched = 1 WHERE delivery = ?1 AND target = ?2

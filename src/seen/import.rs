@@ -182,6 +182,7 @@ fn take_message(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::R
         message.quit_sent,
         message.proven_gone,
         suspicion,
+        message.left_by,
     ];
     queries.execute(&TAKE_MESSAGE, values)?;
     Ok(())
@@ -249,8 +250,8 @@ statements! {
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,
              attempts, next_try, undeletable, came_back, quit_sent, proven_gone,
-             suspicion)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+             suspicion, left_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
     TAKE_DELIVERY =
         "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode, file_name, octets,
@@ -263,9 +264,9 @@ statements! {
 
     MOVE_MESSAGES =
         "INSERT INTO main.seen (account, unique_id, copy, state, size, listed, delivered, gone,
-             vanished, attempts, next_try, undeletable, came_back, quit_sent, proven_gone, suspicion)
+             vanished, attempts, next_try, undeletable, came_back, quit_sent, proven_gone, suspicion, left_by)
          SELECT ?1, unique_id, copy, state, size, listed, delivered, gone, vanished, attempts,
-             next_try, undeletable, came_back, quit_sent, proven_gone, suspicion FROM temp.new_seen";
+             next_try, undeletable, came_back, quit_sent, proven_gone, suspicion, left_by FROM temp.new_seen";
 
     /// In the order of the export, which is that of `log`.
     MOVE_DELIVERIES =

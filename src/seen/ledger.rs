@@ -13,6 +13,7 @@ use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
 use super::kept_mail::UnprovenDeletions;
+use super::left::LeftMessages;
 use super::listed_rows::ListedRows;
 use super::messages::Messages;
 use super::missing::Missing;
@@ -220,6 +221,11 @@ impl Ledger {
     /// Returns the rows of the last `mailpull list`.
     pub(crate) fn listed_rows(&self) -> ListedRows<'_> {
         ListedRows(self)
+    }
+
+    /// Messages that a rule has left on the server.
+    pub(crate) fn left(&self) -> LeftMessages<'_> {
+        LeftMessages(self)
     }
 
     /// The user's orders to delete messages.

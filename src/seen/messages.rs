@@ -113,8 +113,8 @@ impl Messages<'_> {
                 Ok(Some(SeenEntry {
                     unique_id,
                     known: known_message(row)?,
-                    failures: row.get(10)?,
-                    came_back: row.get(11)?,
+                    failures: row.get(11)?,
+                    came_back: row.get(12)?,
                 }))
             })
         })
@@ -224,11 +224,14 @@ impl Messages<'_> {
 
 /// Reads the columns that [`KNOWN`] and [`ENTRIES`] begin with.
 pub(super) fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
+    let stored: StoredState = row.get(2)?;
+    let left = stored.left_by(row.get(10)?, row.get(6)?);
     Ok(KnownMessage {
         copy: row.get(1)?,
-        state: row
-            .get::<_, StoredState>(2)?
-            .with_times(row.get(4)?, row.get(6)?),
+        state: match left {
+            Some(left) => left,
+            None => stored.with_times(row.get(4)?, row.get(6)?),
+        },
         size: size(row, 3)?,
         next_try: row.get(6)?,
         is_absent: row.get::<_, Option<Moment>>(7)?.is_some(),
@@ -253,12 +256,12 @@ const HANDOVER_NEXT_TRY: &str =
 statements! {
     KNOWN =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
-             quit_sent, suspicion
+             quit_sent, suspicion, left_by
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
 
     KNOWN_UNDER =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
-             quit_sent, suspicion
+             quit_sent, suspicion, left_by
          FROM seen WHERE account = ?1 AND unique_id = ?2 ORDER BY copy";
 
     DELIVERED_OUTSIDE =
@@ -271,7 +274,7 @@ statements! {
 
     ENTRIES =
         "SELECT unique_id, copy, state, size, delivered, undeletable,
-             max(next_try, ifnull({HANDOVER_NEXT_TRY}, 0)), vanished, quit_sent, suspicion,
+             max(next_try, ifnull({HANDOVER_NEXT_TRY}, 0)), vanished, quit_sent, suspicion, left_by,
              max(attempts, ifnull({HANDOVER_ATTEMPTS}, 0)), came_back
          FROM seen s WHERE account = ?1 ORDER BY unique_id, copy";
 

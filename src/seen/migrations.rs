@@ -337,4 +337,15 @@ CREATE TABLE listed_row (                   -- of the last `mailpull list`, for 
     PRIMARY KEY (account_name, number)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE seen ADD COLUMN left_by INTEGER    /* the rules that have left it on the server; only if state is 4 */;
+ALTER TABLE account ADD COLUMN rules INTEGER   /* of the last good run */;
+ALTER TABLE account_target ADD COLUMN by_rule INTEGER NOT NULL DEFAULT 0 /* it gets only what a rule sends there */;
+
+CREATE TABLE chosen_target (                -- the only targets of a message, if there are any
+    delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    target   INTEGER NOT NULL REFERENCES target (id),
+    PRIMARY KEY (delivery, target)
+) STRICT, WITHOUT ROWID;
+",
 ];

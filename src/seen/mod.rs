@@ -20,6 +20,7 @@ mod import;
 mod integrity;
 mod kept_mail;
 mod ledger;
+mod left;
 mod listed_rows;
 mod lock;
 mod messages;

@@ -102,6 +102,9 @@ pub(crate) struct ExportedMessage {
     /// The reason to doubt the copy. Version 0.1.0 had none.
     #[serde(default, skip_serializing_if = "ExportedSuspicion::is_none")]
     pub suspicion: ExportedSuspicion,
+    /// The mark of the rules that have left it on the server. Its state is then that of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_by: Option<i64>,
     /// Its delivery, if there was one.
     pub delivery: Option<ExportedDelivery>,
 }
@@ -356,6 +359,7 @@ mod tests {
             proven_gone: false,
             quit_sent: None,
             suspicion: ExportedSuspicion::None,
+            left_by: None,
             delivery: Some(ExportedDelivery {
                 program: None,
                 target: TextOrHex(b"/home/gr\xfc\xdfe".to_vec()),

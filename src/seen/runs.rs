@@ -10,6 +10,7 @@ use super::freshness::{RecognitionEnd, end_doubt, sign};
 use super::state::STAGED;
 use super::{Error, Ledger};
 use crate::exit::Exit;
+use crate::mail::known::RulesMark;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
@@ -26,6 +27,8 @@ pub(crate) struct RunEnd {
     pub keep: Option<String>,
     /// The policy of the configuration, for an account that has none recorded yet.
     pub configured_keep: Option<String>,
+    /// The rules that the run followed, unless the user still has to confirm them.
+    pub rules: Option<RulesMark>,
     /// True if the session ended without QUIT; `None` if there was no session.
     pub was_cut_off: Option<bool>,
     /// The run's share in the recognition of messages that were delivered before.
@@ -47,6 +50,8 @@ pub(crate) struct RunEnd {
 pub(crate) struct LastRun {
     /// The policy of the last run.
     pub keep: Option<String>,
+    /// The rules of the last run.
+    pub rules: Option<RulesMark>,
     /// True if the last session ended without QUIT.
     pub was_cut_off: bool,
     /// The number of runs in a row that failed.
@@ -79,6 +84,7 @@ impl RunEnd {
             exit,
             keep: None,
             configured_keep: None,
+            rules: None,
             was_cut_off: None,
             recognition: RecognitionEnd::Unfinished,
             was_surprised: false,
@@ -101,6 +107,7 @@ impl Runs<'_> {
                 let lost_step: Option<Moment> = row.get(4)?;
                 Ok(LastRun {
                     keep: row.get(0)?,
+                    rules: row.get(12)?,
                     was_cut_off: row.get(1)?,
                     failures: row.get::<_, i64>(2)?.cast_unsigned(),
                     server_profile: row.get(3)?,
@@ -261,6 +268,7 @@ impl Runs<'_> {
                         end.octets.cast_signed(),
                         end.deleted.cast_signed(),
                         self.0.clock.now(),
+                        end.rules,
                     ],
                 )?;
                 if let Some(generation) = generation {
@@ -300,7 +308,7 @@ const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
 statements! {
     LAST =
         "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in,
-             pipelining_doubt, pipelining_flight, listing_memory, visited
+             pipelining_doubt, pipelining_flight, listing_memory, visited, rules
          FROM account WHERE id = ?1";
 
     DOUBT_PIPELINING = "UPDATE account SET pipelining_doubt = ?2 WHERE id = ?1";
@@ -340,7 +348,8 @@ statements! {
              last_success = CASE ?3 WHEN 0 THEN ?2 ELSE last_success END,
              visited = ?20, on_server = coalesce(?16, on_server), total_runs = total_runs + 1,
              total_failed = total_failed + (?3 <> 0), total_delivered = total_delivered + ?17,
-             total_octets = total_octets + ?18, total_deleted = total_deleted + ?19
+             total_octets = total_octets + ?18, total_deleted = total_deleted + ?19,
+             rules = coalesce(?21, rules)
          WHERE id = ?1";
 
     FORGET_MISSING_DELIVERIES =

@@ -5,7 +5,7 @@ use std::fmt;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use super::record::ExportedState;
-use crate::mail::known::State;
+use crate::mail::known::{RulesMark, State};
 use crate::moment::Moment;
 
 /// A value of the column `state`. In the text of a statement it is written as its number.
@@ -19,7 +19,7 @@ pub(super) enum StoredState {
     Delivered = 2,
     /// Deleted from the server by us.
     Gone = 3,
-    /// Could not be retrieved.
+    /// Could not be retrieved, or was left on the server by a rule.
     Failed = 4,
 }
 
@@ -42,6 +42,13 @@ impl StoredState {
             Self::Gone => State::Gone,
             Self::Failed => State::Failed(next_try),
         }
+    }
+
+    /// Returns the state of a message that these rules may have left on the server.
+    pub(super) fn left_by(self, rules: Option<RulesMark>, next_try: Moment) -> Option<State> {
+        let until = Some(next_try).filter(|until| until.0 != 0);
+        let rules = rules.filter(|_| self == Self::Failed)?;
+        Some(State::Left { rules, until })
     }
 
     /// Returns the word of `seen export`, or `None` for a staged message: its file stays on this
@@ -77,6 +84,18 @@ impl fmt::Display for StoredState {
 impl ToSql for StoredState {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::from(*self as u8))
+    }
+}
+
+impl ToSql for RulesMark {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.0.cast_signed()))
+    }
+}
+
+impl FromSql for RulesMark {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self(value.as_i64()?.cast_unsigned()))
     }
 }
 

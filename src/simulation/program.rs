@@ -12,7 +12,7 @@ use super::mail_program::{self, FarProgram};
 use super::maildir::SPOOL;
 use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
-use crate::delivery::{FileMode, Maildir, Mda, OpenRoute, Spool, Target};
+use crate::delivery::{FileMode, Maildir, Mda, OpenRoute, OpenTarget, Spool, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -64,6 +64,7 @@ impl Program {
         };
         let route = self.open_route(&ledger)?;
         let options = PollOptions {
+            rules: Arc::default(),
             policy: Policy {
                 keep: self.keep,
                 ..Policy::default()
@@ -140,6 +141,11 @@ impl Program {
         let target: Arc<dyn Target> = match self.destination {
             SimulatedTarget::FarProgram(_) => Arc::new(FarProgram(program)),
             _ => Arc::new(program),
+        };
+        let target = OpenTarget {
+            target,
+            names: &[],
+            is_usual: true,
         };
         Ok(OpenRoute::through(spool, vec![target]))
     }

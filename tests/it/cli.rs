@@ -534,7 +534,7 @@ fn every_json_event_of_fetch_has_its_fields() {
             }),
             json!({
                 "event": "finished", "account": "work",
-                "delivered": 1, "octets": stored, "deleted": 1, "kept": 0, "failed": 0,
+                "delivered": 1, "octets": stored, "deleted": 1, "discarded": 0, "kept": 0, "failed": 0,
                 "postponed": 0, "unfetched": 0, "dry_run": false, "status": 0,
             }),
         ]
@@ -546,7 +546,7 @@ fn every_json_event_of_fetch_has_its_fields() {
             json!({"event": "error", "account": "dead", "message": error, "status": 75}),
             json!({
                 "event": "finished", "account": "dead",
-                "delivered": 0, "octets": 0, "deleted": 0, "kept": 0, "failed": 0,
+                "delivered": 0, "octets": 0, "deleted": 0, "discarded": 0, "kept": 0, "failed": 0,
                 "postponed": 0, "unfetched": 0, "dry_run": false, "status": 75,
             }),
         ]
@@ -568,7 +568,7 @@ fn json_events_of_other_commands_have_their_fields() {
             }),
             json!({
                 "event": "finished", "account": "work",
-                "delivered": 1, "octets": size, "deleted": 0, "kept": 1, "failed": 0,
+                "delivered": 1, "octets": size, "deleted": 0, "discarded": 0, "kept": 1, "failed": 0,
                 "postponed": 0, "unfetched": 0, "dry_run": true, "status": 0,
             }),
         ]

@@ -336,8 +336,8 @@ fn is_configuration(name: &str, text: &str) {
     let selection = config.select(&Selector::default(), &Overrides::default());
     let selection = selection.unwrap_or_else(|e| panic!("{name}: {e}"));
     for account in &selection.accounts {
-        let destination = account.require_destinations();
-        assert!(destination.is_ok(), "{name}: {}", account.name);
+        let has_destination = account.destinations().len() > 0;
+        assert!(has_destination, "{name}: {}", account.name);
     }
 }
 

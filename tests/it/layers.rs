@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         "commands",
         &[
             &[
-                "calendar", "cli", "config", "dial", "import", "oauth2", "poll", "targets",
+                "calendar", "cli", "config", "dial", "import", "oauth2", "poll", "rules", "targets",
             ],
             SERVICES,
             SHARED,
@@ -30,11 +30,14 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     // Only the options that each service declares.
     (
         "config",
-        &[&["delivery", "dial", "net", "oauth2", "targets"], SHARED],
+        &[
+            &["delivery", "dial", "net", "oauth2", "rules", "targets"],
+            SHARED,
+        ],
     ),
     // The story of a poll, and its steps. The steps know only what they work with: what receives
     // cannot write to the database, and what records cannot send a command.
-    ("poll", &[SERVICES, SHARED]),
+    ("poll", &[&["rules"], SERVICES, SHARED]),
     // What a fetch does, on a machine in memory.
     ("simulation", &[&["poll"], SERVICES, SHARED]),
     ("poll/batch", &[SHARED]),
@@ -88,7 +91,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     (
         "poll/settle",
-        &[&["delivery", "poll/batch", "report", "seen"], SHARED],
+        &[
+            &["delivery", "poll/batch", "report", "rules", "seen"],
+            SHARED,
+        ],
     ),
     ("poll/sized_arrival", &[&["pop3"], SHARED]),
     ("poll/step", &[&["poll/sized_arrival", "pop3"], SHARED]),
@@ -126,6 +132,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("sasl", &[SHARED]),
     ("seen", &[SHARED]),
     ("smtp", &[SHARED]),
+    // What becomes of a message, by what is known of it.
+    ("rules", &[&["digest", "mail", "moment"]]),
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
     ("os/sys", &[]),
@@ -176,6 +184,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ),
     ("memchr", EVERYWHERE),
     ("native_tls", &["net/tls/identity.rs", "net/tls/mod.rs"]),
+    ("regex", &["rules/pattern.rs"]),
     ("rpassword", &["config/password/prompt.rs"]),
     ("rsasl", &["sasl/"]),
     ("rusqlite", &["seen/"]),

@@ -71,6 +71,7 @@ mod report_after;
 mod retrieval;
 mod reused_unique_ids;
 mod routes;
+mod rules;
 mod same_message;
 mod sasl;
 mod scram;

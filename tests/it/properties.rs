@@ -253,6 +253,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             max_size,
             max_total,
             order,
+            ..Policy::default()
         },
     )
 }

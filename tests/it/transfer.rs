@@ -97,7 +97,7 @@ fn every_column_survives_export_and_import() {
         "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4, login = 'x',
              logged_in = 5, clock_behind = 9;
          UPDATE seen SET suspicion = 4, undeletable = 1, came_back = 1, vanished = 4, gone = 5,
-             proven_gone = 1, quit_sent = 8;
+             proven_gone = 1, quit_sent = 8, left_by = 9;
          UPDATE delivery SET program = 'p', deleted = 6, canonical = digest, body = digest,
              message_id = digest, date = digest;
          INSERT INTO target (name) VALUES ('p');
@@ -156,6 +156,7 @@ fn columns(database: &Connection, table: &str) -> Vec<String> {
         "problem",
         "problem_at",
         "recognised",
+        "rules",
         "searched",
         "short_again",
         "surplus",

@@ -142,6 +142,10 @@ fn reason(
     match known.state {
         State::Seen => Some("was only marked as seen".into()),
         State::Failed(_) if policy.is_too_large(known) => Some("is larger than max-size".into()),
+        State::Left { .. } if policy.leaves(known, known.size, now) => {
+            Some("a rule leaves it on the server".into())
+        }
+        State::Left { .. } => Some("the next run asks the rules again".into()),
         State::Staged if entry.failures == 0 => Some("the next run delivers it".into()),
         State::Failed(_) | State::Staged => Some(TRIED.at(known.next_try, now)),
         State::Delivered(_) | State::Gone if known.is_undeletable => Some(if entry.came_back {

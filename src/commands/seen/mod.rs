@@ -250,18 +250,27 @@ fn arrived_before(
         return Err(Failure::new(what, Exit::Unavailable).with_hint(hint));
     }
     let now = Moment::now();
-    let finish = |header: HeaderReader| header.finish_received(now);
     let (mut older, mut undated) = (Vec::new(), 0);
     let interrupt = &context.interrupt;
     let asked = messages.into_iter();
-    let read = read_headers_by(finish, session, asked, interrupt, |message, answer| {
-        match answer {
-            Answer::Header(Some(arrived), _) if arrived < before => older.push(message),
-            Answer::Header(Some(_), _) => {}
-            Answer::Header(None, _) | Answer::Refused => undated += 1,
-        }
-        GoOn::Yes
-    });
+    let read = read_headers_by(
+        HeaderReader::default,
+        session,
+        asked,
+        interrupt,
+        |message, answer| {
+            let arrived = match answer {
+                Answer::Header(header, _) => header.finish_received(now),
+                Answer::Refused => None,
+            };
+            match arrived {
+                Some(arrived) if arrived < before => older.push(message),
+                Some(_) => {}
+                None => undated += 1,
+            }
+            GoOn::Yes
+        },
+    );
     read.map_err(|error| {
         let failure = Failure::new(format_args!("reading headers: {error}"), error.exit());
         Failure {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::config::document::WrittenValue;
 use crate::hex::{self, BadEscape};
 use crate::text::ServerText;
 
 pub(super) mod choices;
 pub(super) mod delivery;
 pub(super) mod programs;
+pub(super) mod rules;
 pub(super) mod secrets;
 pub(super) mod server;
 mod shell;
@@ -26,6 +28,8 @@ pub(super) enum Value {
     List(Vec<Value>),
     /// A kind of value that no key accepts, by its name with an article.
     Other(&'static str),
+    /// A table, in the order of the file.
+    Table(Vec<WrittenValue>),
     Text(Zeroizing<String>),
 }
 
@@ -49,6 +53,7 @@ impl Value {
             Self::Integer(_) => "a number",
             Self::List(_) => "a list",
             Self::Other(kind) => kind,
+            Self::Table(_) => "a table",
             Self::Text(_) => "a string",
         }
     }

@@ -7,9 +7,9 @@ use super::{Pick, Plan};
 use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::Keep;
 
-/// The most old messages that are deleted after a change of `keep` without a confirmation on the
+/// The most messages that are deleted after a change of `keep` or of the rules without a confirmation on the
 /// command line.
-const UNCONFIRMED_DELETIONS: usize = 100;
+pub(crate) const UNCONFIRMED_DELETIONS: usize = 100;
 
 /// Returns true if so many deletions of messages of earlier runs need a confirmation, because `keep` was
 /// another one in the last run.

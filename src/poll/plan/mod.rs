@@ -11,7 +11,7 @@ use crate::moment::Moment;
 use crate::poll::join::Group;
 use crate::poll::pairing::{Pair, pair};
 
-mod changes;
+pub(crate) mod changes;
 mod limits;
 mod sample;
 
@@ -67,6 +67,8 @@ pub struct Plan {
     /// Messages that were marked as seen and have another size now. There are so many of them that the
     /// server must have changed the sizes, and not the messages.
     pub accepted: Vec<Pick>,
+    /// True if a message is new again that a rule had left on the server.
+    pub has_left: bool,
     /// The number of messages that will be deleted if a comparison, now or in a later run, shows
     /// that they are the same.
     pub deleted_if_same: usize,
@@ -197,6 +199,14 @@ impl<'a> Planner<'a> {
                 Alone::Yes => push_apart(&mut self.failed, pick),
                 _ => push_apart(&mut self.plan.compare, pick),
             }
+        } else if matches!(row.state, State::Left { .. })
+            && !self.policy.leaves(row, size, self.now)
+        {
+            self.plan.has_left = true;
+            match alone {
+                Alone::Yes => push_apart(&mut self.new, pick),
+                _ => push_apart(&mut self.plan.compare, pick),
+            }
         } else if self.may_be_deleted(row, size, alone) {
             push_apart(&mut self.plan.delete, pick);
         } else if may_be_tried(row.next_try, self.now) && self.needs_comparison(row, size, alone) {
@@ -243,7 +253,7 @@ impl<'a> Planner<'a> {
         let sizes_count = is_resized && !self.known.sizes.prove_nothing();
         match row.state {
             State::Gone => !row.is_undeletable || sizes_count,
-            State::Staged => alone == Alone::Doubtful,
+            State::Staged | State::Left { .. } => alone == Alone::Doubtful,
             // It stays on the server. Another download would show nothing new, and may break the session.
             _ if row.suspicion == Suspicion::Unsettled => alone == Alone::Doubtful,
             State::Delivered(_) | State::Failed(_) | State::Seen => {

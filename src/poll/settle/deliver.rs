@@ -91,6 +91,8 @@ pub(crate) struct KnownTarget<'a> {
     pub target: &'a dyn Target,
     /// Its key.
     pub key: Option<TargetKey>,
+    /// True if it takes messages for which no rule has chosen others.
+    pub is_usual: bool,
 }
 
 /// Takes staged messages to their record.

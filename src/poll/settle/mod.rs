@@ -22,10 +22,12 @@ mod deliver;
 mod recall;
 mod recover;
 mod renamed;
+mod rules;
 mod verify;
 mod worker;
 
 pub(crate) use deliver::{KnownTarget, TargetFault};
+pub(crate) use rules::ArrivalRules;
 pub(crate) use worker::{DeliveryQueue, channel};
 
 use deliver::Deliverer;
@@ -80,6 +82,8 @@ pub(crate) struct Settler<'a> {
     deliverer: Deliverer<'a>,
     /// The keys of the targets that take messages from a spool.
     targets: Vec<TargetKey>,
+    /// The number of those at the beginning that take messages for which no rule has chosen others.
+    usual: usize,
     /// The threads that deliver, one for each target, if it is not this one.
     queues: &'a mut [DeliveryQueue],
     /// The time that a session may wait for these threads.
@@ -88,6 +92,8 @@ pub(crate) struct Settler<'a> {
     claimed: HashSet<Identity>,
     /// The contents of known messages that are missing from the listing.
     missing: MissingContents,
+    /// The account's rules, if it has any.
+    rules: Option<ArrivalRules<'a>>,
     /// The deliveries in doubt; `None` before they are needed.
     suspects: Option<Suspects>,
     settled: Settled,
@@ -114,6 +120,10 @@ pub(crate) struct Settled {
     pub short_again: ShortAgain,
     /// True if a message may have been delivered in part.
     pub has_incomplete: bool,
+    /// Messages that a rule deletes from the server.
+    pub deleted_by_rule: HashSet<Identity>,
+    /// True if a rule has left a message on the server that was retrieved.
+    pub has_left: bool,
     /// True if a message without its listed size came, so that it may be a part of one, or another one. Only the
     /// end of the session shows that.
     pub has_misfits: bool,
@@ -140,10 +150,12 @@ impl<'a> Settler<'a> {
             reporter,
             deliverer: Deliverer::new(ledger, arrivals, targets[0], reporter),
             targets: targets.iter().filter_map(|target| target.key).collect(),
+            usual: targets.iter().filter(|target| target.is_usual).count(),
             queues: &mut [],
             linger: Duration::ZERO,
             claimed: HashSet::new(),
             missing: MissingContents::default(),
+            rules: None,
             suspects: None,
             settled: Settled::default(),
         }
@@ -168,6 +180,11 @@ impl<'a> Settler<'a> {
     /// Sets known messages that are listed in this session and are not fetched.
     pub(crate) fn claiming(self, claimed: HashSet<Identity>) -> Self {
         Self { claimed, ..self }
+    }
+
+    /// Sets the rules that decide about new messages.
+    pub(crate) fn ruled_by(self, rules: Option<ArrivalRules<'a>>) -> Self {
+        Self { rules, ..self }
     }
 
     /// Settles batches as they arrive, to the last one or until something fails. What is delivered by
@@ -224,6 +241,7 @@ impl<'a> Settler<'a> {
         let arrived = self.arrived(&batch);
         let receipts = self.compare(batch)?;
         let receipts = self.recognise_renamed(receipts, &arrived)?;
+        let receipts = self.apply_rules(receipts)?;
         let mut suspicions = receipts.iter().map(|receipt| receipt.stored().suspicion);
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.arrivals.intake().flush(receipts)?;

@@ -51,7 +51,7 @@ impl Settler<'_> {
     /// Gives the messages in the spool to each target that has not taken them.
     fn deliver_spooled(&mut self) -> Result<(), Error> {
         let custody = self.ledger.custody();
-        custody.set_targets(&self.targets)?;
+        custody.set_targets(&self.targets, self.usual)?;
         if self.queues.is_empty() {
             for target in &self.targets {
                 let staged = custody.staged_for(*target)?;

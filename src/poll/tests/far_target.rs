@@ -300,6 +300,7 @@ fn what_is_not_taken_in_time_waits_for_the_next_run() {
     queue.close(Duration::ZERO);
     let reporter = AccountReporter::new(&account.problems, "work");
     let far = KnownTarget {
+        is_usual: true,
         target: &target,
         key: None,
     };

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::{Course, Error, Poll, PollOptions};
-use crate::delivery::{Arrivals, DeliveryRoute, FileMode, Maildir, Target};
+use crate::delivery::{Arrivals, DeliveryRoute, FileMode, Maildir, RouteTarget, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -87,7 +87,11 @@ impl<T: Arrivals + Target> TestTarget for T {
     fn route(&self) -> DeliveryRoute<'_> {
         DeliveryRoute {
             arrivals: self,
-            targets: vec![self],
+            targets: vec![RouteTarget {
+                target: self,
+                names: &[],
+                is_usual: true,
+            }],
         }
     }
 }
@@ -165,6 +169,7 @@ impl TestAccount {
         what: impl FnOnce(Poll<'_>) -> T,
     ) -> T {
         let options = PollOptions {
+            rules: Arc::default(),
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
             may_delete_many: false,

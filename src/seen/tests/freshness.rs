@@ -10,6 +10,7 @@ use crate::mail::mark::Mark;
 
 fn good_end() -> RunEnd {
     RunEnd {
+        rules: None,
         keep: Some("7d".to_owned()),
         was_cut_off: Some(false),
         recognition: RecognitionEnd::Complete,

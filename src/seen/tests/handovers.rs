@@ -111,7 +111,7 @@ fn take(test: &TestLedger, target: &str) -> usize {
 /// Sets the targets of the account.
 fn set_targets(test: &TestLedger, names: &[&str]) {
     let targets: Vec<_> = names.iter().map(|name| test.target(name)).collect();
-    let set = test.ledger.custody().set_targets(&targets);
+    let set = test.ledger.custody().set_targets(&targets, targets.len());
     set.expect("it can be written");
 }
 
@@ -179,6 +179,64 @@ fn a_refusal_of_one_target_postpones_nothing_at_another() {
     assert_eq!((history("one").failures, history("two").failures), (5, 0));
     assert!(history("one").next_try > Moment::now());
     assert!(history("two").next_try <= Moment::now());
+}
+
+/// Stages a message in the spool for a target that a rule has chosen.
+fn spool_for(test: &TestLedger, id: &str, target: &str) {
+    let place = TargetPlace {
+        program: Some("spool".to_owned()),
+        ..place()
+    };
+    let mut chosen = stored(id, 0, id);
+    chosen.chosen = vec![test.target(target)];
+    let staged = test
+        .ledger
+        .custody()
+        .stage(vec![durable_of(chosen)], &place, &[]);
+    staged.expect("no other message has this key");
+}
+
+#[test]
+fn a_message_goes_only_to_the_target_that_a_rule_has_chosen() {
+    let test = TestLedger::new();
+    let targets = [test.target("usual"), test.target("chosen")];
+    let set = test.ledger.custody().set_targets(&targets, 1);
+    set.expect("it can be written");
+    spool(&test, "a");
+    spool_for(&test, "b", "chosen");
+
+    assert_eq!((take(&test, "usual"), take(&test, "chosen")), (1, 1));
+
+    let takers = |delivery: &Delivery| {
+        delivery
+            .takers
+            .iter()
+            .map(|taker| taker.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let taken: Vec<_> = log(&test).iter().map(takers).collect();
+    assert_eq!(taken, [["usual"], ["chosen"]]);
+    assert!(
+        test.states()
+            .iter()
+            .all(|(.., state)| *state == "delivered")
+    );
+}
+
+#[test]
+fn a_message_whose_chosen_target_was_removed_goes_to_the_usual_one() {
+    let test = TestLedger::new();
+    let targets = [test.target("usual"), test.target("chosen")];
+    let custody = test.ledger.custody();
+    custody.set_targets(&targets, 1).expect("it can be written");
+    spool_for(&test, "a", "chosen");
+    assert_eq!(take(&test, "usual"), 0);
+
+    custody
+        .set_targets(&targets[..1], 1)
+        .expect("it can be written");
+
+    assert_eq!((take(&test, "usual"), state(&test)), (1, "delivered"));
 }
 
 #[test]

@@ -120,6 +120,7 @@ impl TestLedger {
                 State::Seen => "seen",
                 State::Staged => "staged",
                 State::Failed(_) => "failed",
+                State::Left { .. } => "left",
             };
             (entry.unique_id.to_string(), entry.known.copy, state)
         });
@@ -208,12 +209,17 @@ fn stored(id: &str, copy: u32, content: &str) -> StoredMessage {
         },
         fingerprint: Box::default(),
         suspicion: Suspicion::None,
+        chosen: Vec::new(),
     }
 }
 
 fn durable(id: &str, copy: u32, content: &str) -> Durable {
+    durable_of(stored(id, copy, content))
+}
+
+fn durable_of(stored: StoredMessage) -> Durable {
     let file = File::open("/dev/null").expect("every Unix has this file");
-    Durable::new(Receipt::new(stored(id, copy, content), file))
+    Durable::new(Receipt::new(stored, file))
 }
 
 fn delivered(staged: Staged) -> Outcome {
@@ -263,6 +269,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::import::STATEMENTS,
         super::integrity::STATEMENTS,
         super::kept_mail::STATEMENTS,
+        super::left::STATEMENTS,
         super::listed_rows::STATEMENTS,
         super::messages::STATEMENTS,
         super::missing::STATEMENTS,

@@ -209,6 +209,7 @@ mod tests {
             header: HeaderReader::default().finish(),
             fingerprint: Box::new(Fingerprint::default()),
             suspicion: Suspicion::None,
+            chosen: Vec::new(),
         };
         id_header(Mark([mark; 16]), &stored)
     }

@@ -205,14 +205,19 @@ impl Sandbox {
     /// and the Maildir of [`Sandbox::maildir`]. A key in `extra` replaces the default. So does a key
     /// for another kind of delivery or another source of the password.
     pub(crate) fn account(&self, name: &str, server: impl Display, extra: &str) -> &Self {
-        let before = fs::read_to_string(self.config_file()).unwrap_or_default();
+        let before = self.read_config();
         let keys = self.keys(name, server, extra);
         self.config(&format!("{before}[accounts.{name}]\n{keys}"))
     }
 
+    /// Returns the text of the configuration file.
+    pub(crate) fn read_config(&self) -> String {
+        fs::read_to_string(self.config_file()).unwrap_or_default()
+    }
+
     /// Adds a section to the configuration file.
     pub(crate) fn section(&self, toml: &str) -> &Self {
-        let before = fs::read_to_string(self.config_file()).unwrap_or_default();
+        let before = self.read_config();
         self.config(&format!("{before}{toml}"))
     }
 
