@@ -12,7 +12,12 @@ fuzz_target!(|input: &[u8]| {
         file_stem: "getmailrc",
     };
     let text = String::from_utf8_lossy(input);
-    for program in [OldProgram::Fetchmail, OldProgram::Getmail, OldProgram::Mpop] {
+    for program in [
+        OldProgram::Fdm,
+        OldProgram::Fetchmail,
+        OldProgram::Getmail,
+        OldProgram::Mpop,
+    ] {
         let Ok(translation) = program.translate(&text, &around) else {
             continue;
         };

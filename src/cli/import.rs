@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 /// The arguments of `import`.
 #[derive(Args, Clone, Debug, Eq, PartialEq)]
 pub struct ImportFromArgs {
-    /// The program that fetched the mail until now: fetchmail, getmail, mpop
+    /// The program that fetched the mail until now: fdm, fetchmail, getmail, mpop
     #[arg(value_name = "PROGRAM", hide_possible_values = true)]
     pub program: ImportedProgram,
 
@@ -31,6 +31,8 @@ pub struct ImportFromArgs {
 /// A program whose configuration and state can be taken over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum ImportedProgram {
+    /// fdm
+    Fdm,
     /// fetchmail
     Fetchmail,
     /// getmail6

@@ -19,6 +19,7 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// was interrupted can be repeated.
 pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let program = match arguments.program {
+        ImportedProgram::Fdm => OldProgram::Fdm,
         ImportedProgram::Fetchmail => OldProgram::Fetchmail,
         ImportedProgram::Getmail => OldProgram::Getmail,
         ImportedProgram::Mpop => OldProgram::Mpop,
@@ -210,6 +211,7 @@ impl Import<'_> {
     /// Says how to stop the old program.
     fn farewell(&self) -> &'static str {
         match self.program {
+            OldProgram::Fdm => "Now stop fdm: remove its line from crontab -e, or its systemd unit",
             OldProgram::Fetchmail => {
                 "Now stop fetchmail: fetchmail --quit; remove its line from crontab -e; systemctl disable --now fetchmail"
             }
@@ -253,6 +255,7 @@ fn print_password(translation: &Translation, name: &str) -> Result<Exit, Failure
 fn usual_place(program: OldProgram, home: &Path) -> Result<PathBuf, Failure> {
     let config = config::user_config_folder().unwrap_or_else(|| home.join(".config"));
     let places = match program {
+        OldProgram::Fdm => vec![home.join(".fdm.conf"), PathBuf::from("/etc/fdm.conf")],
         OldProgram::Fetchmail => vec![home.join(".fetchmailrc")],
         OldProgram::Getmail => vec![
             config.join("getmail/getmailrc"),

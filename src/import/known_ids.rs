@@ -25,6 +25,20 @@ enum Spelling {
 pub(super) const FETCHMAIL_CUT: usize = 128;
 
 impl KnownIds {
+    /// Reads a cache of fdm: lines `LENGTH UNIQUE-ID`, for one account.
+    pub(super) fn of_fdm(state: &[u8]) -> Self {
+        let id = |line: &[u8]| {
+            let blank = line.iter().position(|octet| *octet == b' ')?;
+            let (length, id) = (&line[..blank], &line[blank + 1..]);
+            let length: usize = str::from_utf8(length).ok()?.parse().ok()?;
+            (length == id.len()).then(|| id.to_vec())
+        };
+        Self {
+            ids: lines(state).filter_map(id).collect(),
+            spelling: Spelling::Exact,
+        }
+    }
+
     /// Reads `.fetchids`: lines `USER@HOST UNIQUE-ID`, for all accounts.
     pub(super) fn of_fetchmail(state: &[u8], host: &str, user: &str) -> Self {
         let mut ids = HashSet::new();
@@ -178,6 +192,12 @@ mod tests {
         let known = KnownIds::of_fetchmail(state.as_bytes(), "h", "u");
         assert!(known.has(long.as_bytes()));
         assert!(!known.has(&long.as_bytes()[..127]));
+    }
+
+    #[test]
+    fn fdm_knows_unique_ids_of_the_length_before_them() {
+        let known = KnownIds::of_fdm(b"2 u1\n3 a b\n9 cut\nx\n");
+        assert!(known.has(b"u1") && known.has(b"a b") && known.len() == 2);
     }
 
     #[test]

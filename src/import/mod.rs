@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+mod fdm;
 mod fetchmail;
 mod getmail;
 mod known_ids;
@@ -16,6 +17,8 @@ pub use old_state::FetchedAccount;
 /// A program whose configuration can be translated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OldProgram {
+    /// fdm.
+    Fdm,
     /// fetchmail.
     Fetchmail,
     /// getmail6.
@@ -74,6 +77,7 @@ impl OldProgram {
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fdm => "fdm",
             Self::Fetchmail => "fetchmail",
             Self::Getmail => "getmail",
             Self::Mpop => "mpop",
@@ -90,6 +94,7 @@ impl OldProgram {
         around: &OldSurroundings<'_>,
     ) -> Result<Translation, String> {
         match self {
+            Self::Fdm => fdm::translate(text, around),
             Self::Fetchmail => fetchmail::translate(text, around),
             Self::Getmail => getmail::translate(text, around),
             Self::Mpop => mpop::translate(text, around),
@@ -99,6 +104,7 @@ impl OldProgram {
     /// Reads the unique-ids of an account from its state.
     pub fn known_ids(self, state: &[u8], place: &StatePlace) -> KnownIds {
         match self {
+            Self::Fdm => KnownIds::of_fdm(state),
             Self::Fetchmail => KnownIds::of_fetchmail(state, &place.host, &place.user),
             Self::Getmail => KnownIds::of_getmail(state),
             Self::Mpop => KnownIds::of_mpop(state, &place.host, &place.user),

@@ -24,6 +24,7 @@ impl OldProgram {
     /// The program has no such state. The text says why.
     pub fn state_of(self, accounts: &[FetchedAccount]) -> Result<Vec<u8>, String> {
         match self {
+            Self::Fdm => Err("a state for fdm cannot be written".to_owned()),
             Self::Fetchmail => Ok(accounts.iter().flat_map(fetchmail_lines).collect()),
             Self::Getmail => match accounts {
                 [] => Ok(Vec::new()),

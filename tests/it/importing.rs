@@ -100,9 +100,8 @@ impl OldProgram<'_> {
         self.dovecot.deliver(&[note(unique_id)]);
     }
 
-    /// Switches to mailpull, back to the old program and to mailpull again, with new mail before each step. Each
-    /// message is fetched exactly once.
-    fn switches(&self) {
+    /// Switches to mailpull with new mail before each step. Each message is fetched exactly once.
+    fn switches_over(&self) {
         self.dovecot.deliver(&ordinary(1, 3));
         self.fetch();
         self.has_delivered(3);
@@ -111,6 +110,12 @@ impl OldProgram<'_> {
         self.arrives("e");
         self.sandbox.fetch().succeeds();
         self.has_delivered(5);
+    }
+
+    /// Switches to mailpull, back to the old program and to mailpull again, with new mail before each step. Each
+    /// message is fetched exactly once.
+    fn switches(&self) {
+        self.switches_over();
         self.arrives("f");
         self.export();
         self.arrives("g");
@@ -239,6 +244,39 @@ fn getmail_hands_over_its_account_and_its_state() {
 }
 
 #[test]
+fn fdm_hands_over_its_account_and_its_state() {
+    let Some(fdm) = tools::find("fdm") else {
+        return;
+    };
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let sandbox = Sandbox::unprivileged_as(MAIL);
+    old_maildir(&sandbox);
+    old_config(&sandbox, "secret", PASSWORD);
+    // fdm takes its home folder from the list of users.
+    let config = old_config(
+        &sandbox,
+        ".fdm.conf",
+        &format!(
+            "$base = \"{}\"\naction \"in\" maildir \"${{base}}/Old\"\n\
+             account \"work\" pop3 server \"127.0.0.1\" port {} user \"{USER}\" pass $(cat \"${{base}}/secret\")\n    \
+             new-only cache \"${{base}}/work.cache\" keep\nmatch all action \"in\"\n",
+            sandbox.home().display(),
+            dovecot.address().port()
+        ),
+    );
+    OldProgram {
+        sandbox: &sandbox,
+        dovecot: &dovecot,
+        name: "fdm",
+        command: words(&[&fdm, Path::new("-f"), &config, Path::new("fetch")]),
+        state: sandbox.path("home/work.cache"),
+    }
+    .switches_over();
+}
+
+#[test]
 fn a_dry_run_writes_nothing_and_connects_to_nothing() {
     let sandbox = Sandbox::new();
     let text = "account work\nhost pop.invalid\nuser joe\ntls on\ndelivery maildir ~/Mail/work\nkillsize 100\n";
@@ -337,6 +375,7 @@ fn a_password_is_printed_to_a_program_only() {
 fn a_mistake_in_the_old_configuration_names_its_line() {
     let sandbox = Sandbox::new();
     for (program, name, text, error) in [
+        ("fdm", ".fdm.conf", "\nacount 'a'\n", ".fdm.conf: line 2: "),
         (
             "mpop",
             ".mpoprc",
