@@ -1,5 +1,6 @@
 //! fdm.conf, the configuration of fdm: accounts, and rules that say what is done with their mail.
 
+mod expansion;
 mod parser;
 mod rules;
 mod value;

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::expansion::FdmWords;
 use super::value::FdmValue;
-use super::words::{FdmPart, FdmWord, FdmWordKind, read_words};
+use super::words::{FdmWord, FdmWordKind};
 
 /// A fdm.conf.
 #[derive(Debug, Default)]
@@ -80,167 +81,31 @@ impl FdmClause {
 /// # Errors
 /// A word stands where it means nothing.
 pub(super) fn parse(text: &str) -> Result<FdmConf, String> {
-    let mut parser = Parser {
-        words: read_words(text)?,
-        at: 0,
-        macros: HashMap::new(),
-        ifs: 0,
-        skips: false,
+    let mut parser = FdmParser {
+        words: FdmWords::of(text)?,
         depth: 0,
     };
     let mut conf = FdmConf::default();
-    while let Some(word) = parser.next() {
+    while let Some(word) = parser.words.next() {
         parser.command(&word, &mut conf)?;
     }
     Ok(conf)
 }
 
-struct Parser {
-    words: Vec<FdmWord>,
-    at: usize,
-    macros: HashMap<String, FdmValue>,
-    /// The number of `ifdef` that are open.
-    ifs: usize,
-    /// True up to the end of all of them.
-    skips: bool,
+struct FdmParser {
+    words: FdmWords,
     /// The number of rules around the next word.
     depth: usize,
 }
 
-impl Parser {
-    /// Returns the next word. `ifdef`, `ifndef` and `endif` are carried out on the way.
-    fn peek(&mut self) -> Option<&FdmWord> {
-        loop {
-            let word = self.words.get(self.at)?;
-            match &word.kind {
-                FdmWordKind::Plain(name) if name == "ifdef" || name == "ifndef" => {
-                    let is_defined = match self.words.get(self.at + 1).map(|word| &word.kind) {
-                        Some(FdmWordKind::Macro(name)) => self.macros.contains_key(name),
-                        _ => false,
-                    };
-                    self.skips |= is_defined != (name == "ifdef");
-                    self.ifs += 1;
-                    self.at += 2;
-                }
-                FdmWordKind::Plain(name) if name == "endif" => {
-                    self.ifs = self.ifs.saturating_sub(1);
-                    self.skips &= self.ifs > 0;
-                    self.at += 1;
-                }
-                _ if self.skips => self.at += 1,
-                _ => break,
-            }
-        }
-        self.words.get(self.at)
-    }
-
-    fn next(&mut self) -> Option<FdmWord> {
-        let word = self.peek()?.clone();
-        self.at += 1;
-        Some(word)
-    }
-
-    /// Takes a keyword if it comes next.
-    fn take(&mut self, keywords: &[&str]) -> Option<String> {
-        match self.peek().map(|word| &word.kind) {
-            Some(FdmWordKind::Plain(word)) if keywords.contains(&&**word) => {
-                let word = word.clone();
-                self.at += 1;
-                Some(word)
-            }
-            _ => None,
-        }
-    }
-
-    /// Takes a mark if it comes next.
-    fn takes_mark(&mut self, mark: char) -> bool {
-        let is_next = self.peek().map(|word| &word.kind) == Some(&FdmWordKind::Mark(mark));
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn line(&self) -> usize {
-        let word = self.words.get(self.at).or(self.words.last());
-        word.map_or(1, |word| word.line)
-    }
-
-    /// Returns a string or a number if one comes next. Several strings may be joined by `+`.
-    fn value(&mut self) -> Result<Option<FdmValue>, String> {
-        let Some(mut value) = self.single_value()? else {
-            return Ok(None);
-        };
-        while self.takes_mark('+') {
-            let line = self.line();
-            let more = self.single_value()?;
-            value.append(more.ok_or_else(|| format!("line {line}: no string follows the \"+\""))?);
-            require_length(&value, line)?;
-        }
-        Ok(Some(value))
-    }
-
-    fn single_value(&mut self) -> Result<Option<FdmValue>, String> {
-        let Some(FdmWord { kind, line }) = self.peek().cloned() else {
-            return Ok(None);
-        };
-        let value = match kind {
-            FdmWordKind::Text(parts) => self.expanded(&parts, line)?,
-            FdmWordKind::Command(parts) => FdmValue::of_command(&self.expanded(&parts, line)?),
-            FdmWordKind::Macro(name) => {
-                let known = self.macros.get(&name).cloned();
-                known.ok_or_else(|| format!("line {line}: the macro {name} is not defined"))?
-            }
-            FdmWordKind::Plain(number) if number.bytes().all(|octet| octet.is_ascii_digit()) => {
-                FdmValue::of_text(number)
-            }
-            _ => return Ok(None),
-        };
-        self.at += 1;
-        Ok(Some(value))
-    }
-
-    fn required(&mut self, keyword: &str) -> Result<FdmValue, String> {
-        let line = self.line();
-        let value = self.value()?;
-        value.ok_or_else(|| format!("line {line}: {keyword} needs a value"))
-    }
-
-    /// Returns a string with its macros. One that is not defined is empty.
-    fn expanded(&self, parts: &[FdmPart], line: usize) -> Result<FdmValue, String> {
-        let mut value = FdmValue::default();
-        for part in parts {
-            match part {
-                FdmPart::Literal(text) => value.append(FdmValue::of_text(text.clone())),
-                FdmPart::Macro(name) => {
-                    value.append(self.macros.get(name).cloned().unwrap_or_default());
-                }
-            }
-            require_length(&value, line)?;
-        }
-        Ok(value)
-    }
-
-    /// Returns a value, or several in braces.
-    fn values(&mut self, keyword: &str) -> Result<Vec<FdmValue>, String> {
-        if !self.takes_mark('{') {
-            return Ok(vec![self.required(keyword)?]);
-        }
-        let mut values = Vec::new();
-        while let Some(value) = self.value()? {
-            values.push(value);
-        }
-        match self.takes_mark('}') {
-            true => Ok(values),
-            false => Err(format!("line {}: a \"}}\" is missing", self.line())),
-        }
-    }
-
+impl FdmParser {
     fn command(&mut self, word: &FdmWord, conf: &mut FdmConf) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("line {}: {what}", word.line));
         let keyword = match &word.kind {
             FdmWordKind::Plain(keyword) => &**keyword,
-            FdmWordKind::Macro(name) if self.takes_mark('=') => {
-                let value = self.required(name)?;
-                self.macros.insert(name.clone(), value);
+            FdmWordKind::Macro(name) if self.words.takes_mark('=') => {
+                let value = self.words.required(name)?;
+                self.words.define(name, value);
                 return Ok(());
             }
             _ => return wrong("a command is expected"),
@@ -255,7 +120,7 @@ impl Parser {
                 conf.accounts.push(account);
             }
             "action" => {
-                let name = self.required("action")?.to_string();
+                let name = self.words.required("action")?.to_string();
                 self.users()?;
                 let deliveries = self.deliveries()?;
                 conf.actions.insert(name, deliveries);
@@ -264,11 +129,13 @@ impl Parser {
                 let rule = self.rule(word.line)?;
                 conf.rules.push(rule);
             }
-            "include" => conf.includes.push(self.required("include")?.to_string()),
+            "include" => conf
+                .includes
+                .push(self.words.required("include")?.to_string()),
             // Caches of rules, which are not translated.
             "cache" => {
-                self.required("cache")?;
-                if self.take(&["expire"]).is_some() {
+                self.words.required("cache")?;
+                if self.words.take(&["expire"]).is_some() {
                     self.clause_of("expire".to_owned(), SET_WORDS)?;
                 }
             }
@@ -278,8 +145,8 @@ impl Parser {
     }
 
     fn clause(&mut self, words: &[&str]) -> Result<FdmClause, String> {
-        let line = self.line();
-        match self.next().map(|word| word.kind) {
+        let line = self.words.line();
+        match self.words.next().map(|word| word.kind) {
             Some(FdmWordKind::Plain(keyword)) => self.clause_of(keyword, words),
             _ => Err(format!("line {line}: a keyword is expected")),
         }
@@ -292,11 +159,11 @@ impl Parser {
             ..FdmClause::default()
         };
         loop {
-            let name = self.take(words);
-            let is_list = self.takes_list();
+            let name = self.words.take(words);
+            let is_list = self.words.takes_list();
             let values = match is_list {
-                true => self.values("{")?,
-                false => self.value()?.into_iter().collect(),
+                true => self.words.values("{")?,
+                false => self.words.value()?.into_iter().collect(),
             };
             match (name, values.is_empty()) {
                 (None, true) if !is_list => return Ok(clause),
@@ -310,20 +177,9 @@ impl Parser {
         }
     }
 
-    /// Returns true if a list of strings in braces comes next.
-    fn takes_list(&mut self) -> bool {
-        let is_brace = self.peek().map(|word| &word.kind) == Some(&FdmWordKind::Mark('{'));
-        let next = self.words.get(self.at + 1).map(|word| &word.kind);
-        is_brace
-            && !matches!(
-                next,
-                Some(FdmWordKind::Plain(_) | FdmWordKind::Mark(_)) | None
-            )
-    }
-
     fn account(&mut self) -> Result<FdmAccount, String> {
-        let name = self.required("account")?.to_string();
-        let is_disabled = self.take(&["disabled"]).is_some();
+        let name = self.words.required("account")?.to_string();
+        let is_disabled = self.words.take(&["disabled"]).is_some();
         self.users()?;
         let source = self.clause(ACCOUNT_WORDS)?;
         Ok(FdmAccount {
@@ -335,17 +191,17 @@ impl Parser {
 
     /// Skips the local users, which mean something only if root runs fdm.
     fn users(&mut self) -> Result<(), String> {
-        if self.take(&["user", "users"]).is_some() {
-            self.values("user")?;
+        if self.words.take(&["user", "users"]).is_some() {
+            self.words.values("user")?;
         }
         Ok(())
     }
 
     /// Reads what an action does: one delivery, or several in braces.
     fn deliveries(&mut self) -> Result<Vec<FdmClause>, String> {
-        if !self.takes_list() && self.takes_mark('{') {
+        if !self.words.takes_list() && self.words.takes_mark('{') {
             let mut all = Vec::new();
-            while !self.takes_mark('}') {
+            while !self.words.takes_mark('}') {
                 all.push(self.clause(ACTION_WORDS)?);
             }
             return Ok(all);
@@ -360,14 +216,14 @@ impl Parser {
             ..FdmRule::default()
         };
         self.users()?;
-        if self.takes_mark('{') {
+        if self.words.takes_mark('{') {
             self.depth += 1;
             if self.depth > DEEPEST_RULE {
                 return Err(format!("line {line}: too many rules are within each other"));
             }
-            while !self.takes_mark('}') {
-                let line = self.line();
-                match self.next() {
+            while !self.words.takes_mark('}') {
+                let line = self.words.line();
+                match self.words.next() {
                     Some(word) if word.kind == FdmWordKind::Plain("match".to_owned()) => {
                         let inner = self.rule(word.line)?;
                         rule.inner.push(inner);
@@ -379,13 +235,13 @@ impl Parser {
             rule.goes_on = true;
             return Ok(rule);
         }
-        let line = self.line();
-        if self.take(&["action", "actions"]).is_none() {
+        let line = self.words.line();
+        if self.words.take(&["action", "actions"]).is_none() {
             return Err(format!("line {line}: the rule has no action"));
         }
-        rule.actions = match self.takes_list() || self.is_value_next() {
+        rule.actions = match self.words.takes_list() || self.words.is_value_next() {
             true => {
-                let names = self.values("action")?.into_iter();
+                let names = self.words.values("action")?.into_iter();
                 vec![FdmClause {
                     keyword: "action".to_owned(),
                     arguments: names.map(|name| (name, String::new())).collect(),
@@ -394,33 +250,25 @@ impl Parser {
             }
             false => self.deliveries()?,
         };
-        rule.goes_on = self.take(&["continue"]).is_some();
+        rule.goes_on = self.words.take(&["continue"]).is_some();
         Ok(rule)
-    }
-
-    fn is_value_next(&mut self) -> bool {
-        let next = self.peek().map(|word| &word.kind);
-        !matches!(
-            next,
-            Some(FdmWordKind::Plain(_) | FdmWordKind::Mark(_)) | None
-        )
     }
 
     /// Reads a condition up to the action or the inner rules.
     fn condition(&mut self) -> Result<FdmCondition, String> {
-        let mut condition = match self.take(&["all", "account", "accounts"]).as_deref() {
+        let mut condition = match self.words.take(&["all", "account", "accounts"]).as_deref() {
             Some("all") => FdmCondition::All,
             Some(keyword) => {
-                let names = self.values(keyword)?.into_iter();
+                let names = self.words.values(keyword)?.into_iter();
                 FdmCondition::Accounts(names.map(|name| name.to_string()).collect())
             }
             None => FdmCondition::Other,
         };
         loop {
-            if self.takes_list() {
-                self.values("{")?;
+            if self.words.takes_list() {
+                self.words.values("{")?;
             }
-            let is_end = match self.peek().map(|word| &word.kind) {
+            let is_end = match self.words.peek().map(|word| &word.kind) {
                 None | Some(FdmWordKind::Mark('{')) => true,
                 Some(FdmWordKind::Plain(word)) => {
                     ["action", "actions", "user", "users"].contains(&&**word)
@@ -428,29 +276,16 @@ impl Parser {
                 Some(_) => false,
             };
             // `user` also stands within a condition, before `returns`.
-            let is_inside = self
-                .words
-                .get(self.at + 2)
-                .is_some_and(|word| word.kind == FdmWordKind::Plain("returns".to_owned()));
+            let is_inside = self.words.has_ahead(2, "returns");
             if is_end && !is_inside {
                 return Ok(condition);
             }
             condition = FdmCondition::Other;
-            self.at += 1;
+            self.words.next();
         }
     }
 }
 
-/// Requires that macros within macros have not become too long.
-fn require_length(value: &FdmValue, line: usize) -> Result<(), String> {
-    match value.len() > LONGEST_VALUE {
-        true => Err(format!("line {line}: a string is too long")),
-        false => Ok(()),
-    }
-}
-
-/// The most octets of a string, with its macros.
-const LONGEST_VALUE: usize = 64 << 10;
 /// The most rules within each other.
 const DEEPEST_RULE: usize = 100;
 

@@ -11,7 +11,7 @@ pub(super) fn set_destination(
     conf: &FdmConf,
     around: &OldSurroundings<'_>,
 ) {
-    let mut search = Search {
+    let mut search = DestinationSearch {
         name,
         conf,
         skipped: Vec::new(),
@@ -44,14 +44,14 @@ pub(super) fn set_destination(
     }
 }
 
-struct Search<'c> {
+struct DestinationSearch<'c> {
     name: &'c str,
     conf: &'c FdmConf,
     /// The lines of rules that depend on the message.
     skipped: Vec<usize>,
 }
 
-impl Search<'_> {
+impl DestinationSearch<'_> {
     /// Returns what the first rule does that takes all mail of the account.
     fn in_rules(&mut self, rules: &[FdmRule]) -> Option<Vec<FdmClause>> {
         let mut done = Vec::new();

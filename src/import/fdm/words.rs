@@ -35,7 +35,7 @@ pub(super) enum FdmPart {
 /// # Errors
 /// A string or a command does not end, or a character has no meaning.
 pub(super) fn read_words(text: &str) -> Result<Vec<FdmWord>, String> {
-    let mut reader = Reader {
+    let mut reader = FdmText {
         chars: text.chars().peekable(),
         line: 1,
     };
@@ -71,12 +71,12 @@ fn is_in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
-struct Reader<'t> {
+struct FdmText<'t> {
     chars: std::iter::Peekable<std::str::Chars<'t>>,
     line: usize,
 }
 
-impl Reader<'_> {
+impl FdmText<'_> {
     fn next(&mut self) -> Option<char> {
         let c = self.chars.next()?;
         self.line += usize::from(c == '\n');
