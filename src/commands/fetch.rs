@@ -295,6 +295,7 @@ impl FetchAccount<'_> {
         let options = PollOptions {
             policy,
             rules: Arc::clone(&self.account.rules),
+            filter: self.account.filter.clone(),
             only,
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,

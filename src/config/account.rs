@@ -17,6 +17,7 @@ use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::targets::Targets;
 use crate::config::url;
+use crate::delivery::FilterOptions;
 use crate::dial;
 use crate::mail::known::RulesMark;
 use crate::mail::policy::{Keep, Policy};
@@ -49,6 +50,8 @@ pub struct Account {
     pub policy: Policy,
     /// The rules that decide about new messages.
     pub rules: Arc<Rules>,
+    /// The program that decides about messages which have arrived, if there is one.
+    pub filter: Option<FilterOptions>,
     /// The value of `keep` without `--keep` and `--delete`.
     pub configured_keep: Keep,
     /// The most connections to its host at the same time, including its own.
@@ -229,6 +232,7 @@ impl Draft<'_> {
         };
         let mut destinations = surroundings.destinations(&settings)?;
         let rules = rules(&settings)?;
+        let filter = surroundings.filter(&settings)?;
         if let Some(at) = &settings.rules {
             surroundings.add_chosen(&mut destinations, at, &rules)?;
         }
@@ -240,7 +244,11 @@ impl Draft<'_> {
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
             destinations,
             secret_variables: self.secret_variables,
-            policy: policy(&settings, rules.mark()),
+            policy: policy(
+                &settings,
+                rules.mark(filter.as_ref().map(|it| &*it.command)),
+            ),
+            filter,
             rules: Arc::new(rules),
             configured_keep,
             max_per_host: value_or(&settings.max_per_host, MAX_PER_HOST),

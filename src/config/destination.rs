@@ -16,7 +16,7 @@ use crate::config::values::Wrong;
 use crate::config::values::delivery::{TargetKind, WrittenTarget};
 use crate::config::values::server::Server;
 use crate::delivery::mbox::MboxOptions;
-use crate::delivery::mda;
+use crate::delivery::{FilterOptions, mda};
 use crate::dial::DialOptions;
 use crate::rules::{AccountRule, Rules};
 use crate::targets::Destination;
@@ -207,6 +207,26 @@ impl Surroundings<'_> {
             path,
             file_mode: value_or_default(&settings.file_mode),
             locks: value_or_default(&settings.mbox_lock),
+        }))
+    }
+
+    /// Returns the filter of the account, if it has one.
+    ///
+    /// # Errors
+    /// The path of the program is invalid.
+    pub(super) fn filter(&self, settings: &Settings) -> Result<Option<FilterOptions>, Error> {
+        let Some(at) = &settings.filter_command else {
+            return match &settings.filter_rewrites {
+                Some(at) if at.value => Err(at.wrong("needs \"filter-command\"")),
+                _ => Ok(None),
+            };
+        };
+        Ok(Some(FilterOptions {
+            command: paths::program(at, &at.value, self.home)?,
+            timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
+            rewrites: value_or_default(&settings.filter_rewrites),
+            allow_root: value_or_default(&settings.mda_allow_root),
+            hidden_variables: Arc::clone(self.secret_variables),
         }))
     }
 

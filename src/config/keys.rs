@@ -395,7 +395,7 @@ keys! {
         /// until `--delete` is given at least a day later.
         "keep", default "true" => keep: Keep, read choices::keep;
     }
-    "Rules" {
+    "Rules and filters" {
         /// What becomes of new messages, as a list of tables, which are best written as sections:
         /// `[[accounts.NAME.rules]]`, or `[[rules]]` in a file of `accounts-dir`. The first rule that matches
         /// decides. Without one, a message is delivered as usual. See `docs/rules.md`.
@@ -411,6 +411,15 @@ keys! {
         /// If the rules have changed and more than 100 messages would be deleted by them, these stay, and the
         /// run reports it; `--delete` deletes them.
         "rules" => rules: Vec<AccountRule>, put KeyEntry::put_rules;
+        /// The program that decides about each message which has arrived and which no rule has taken away: a
+        /// list, or a string that is split like the words of a shell. It gets the message on its standard input.
+        /// With status 0 the message is delivered; with 99 it is thrown away and counts as delivered; with 100
+        /// it stays on the server. With any other status, after a signal, or after `mda-timeout`, it is neither
+        /// delivered nor deleted, and the next run asks again. See `docs/rules.md`.
+        "filter-command" => filter_command: Vec<String>, read programs::hook;
+        /// With `true` what the filter prints takes the place of the message, if it is not empty.
+        "filter-rewrites", default "false", words ["true", "false"]
+            => filter_rewrites: bool, read values::boolean;
     }
     "How much is fetched" {
         /// The most messages that one run fetches. The next runs fetch the others.

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::Error;
-use crate::os::sys::{self, AtFlags, File, WorldCalls};
+use super::unique_name::UniqueNames;
+use crate::mail::maildrop::UniqueId;
+use crate::mail::mark::FileMarks;
+use crate::os::sys::{self, AtFlags, File, Mode, OFlags, WorldCalls};
 use crate::os::walk::{self, PathRule, WalkedFolder};
 
 /// An open folder, and its path for error messages.
@@ -90,6 +93,27 @@ impl Folder {
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(Error::local("look for", &self.path_of(name), errno)),
         }
+    }
+
+    /// Creates a file and removes its name, so that the file is gone with the process. The name gets the account's
+    /// marks: if we are killed before it is removed, the next run removes it.
+    #[cfg_attr(
+        all(feature = "simulation", not(test)),
+        allow(
+            dead_code,
+            reason = "only programs need such files, and they are simulated"
+        )
+    )]
+    pub(super) fn unnamed_file(&self, marks: &FileMarks) -> Result<File, Error> {
+        let unique_id = UniqueId::new(b"output").expect("the unique-id is valid");
+        let name = UniqueNames::new(marks).next(&unique_id);
+        let cannot = |errno| Error::local("create", &self.path_of(&name), errno);
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = sys::openat(&self.handle, name.as_str(), flags, mode).map_err(cannot)?;
+        self.remove(name.as_ref())?;
+        Ok(file)
     }
 
     /// Removes a file, unless it is gone already.

@@ -17,9 +17,10 @@ use super::unique_name::UniqueNames;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::fields::Fields;
 use crate::mail::headers::HeaderReader;
-use crate::mail::maildrop::Message;
+use crate::mail::maildrop::{Message, UniqueId};
 use crate::mail::mark::FileMarks;
 use crate::mail::reader::MessageReader;
+use crate::mail::same::Fingerprint;
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::os::sys::{self, File, Instant, Mode, OFlags};
@@ -27,6 +28,8 @@ use crate::os::sys::{self, File, Instant, Mode, OFlags};
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
 const FEW_FILES: usize = 4;
+/// The octets of a message that are copied at a time.
+const COPIED_PIECE: usize = 64 * 1024;
 /// The octets of a header that are read at a time.
 const HEADER_PIECE: usize = 16 * 1024;
 /// The end of the name of a copy that is not whole yet.
@@ -89,7 +92,12 @@ impl Intake {
     /// # Errors
     /// The file cannot be created.
     pub(crate) fn accept(&self, message: &Message) -> Result<Incoming, Error> {
-        let name = self.names.next(&message.identity.unique_id);
+        self.begin(&message.identity.unique_id)
+    }
+
+    /// Creates the file of a message.
+    fn begin(&self, unique_id: &UniqueId) -> Result<Incoming, Error> {
+        let name = self.names.next(unique_id);
         let file = self.create(&name)?;
         let unfinished = UnfinishedFile {
             folder: Arc::clone(&self.folder),
@@ -177,6 +185,56 @@ impl Intake {
         self.folder.flush()
     }
 
+    /// Opens the file of a message that has arrived.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(super) fn open(&self, receipt: &Receipt) -> Result<File, Error> {
+        let name = &*receipt.stored().file_name;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = sys::openat(self.folder.handle(), name, flags, Mode::empty());
+        opened.map_err(|errno| Error::local("open", &self.folder.path_of(name), errno))
+    }
+
+    /// Puts other octets in the place of a message that has arrived. It is still the same message: it is
+    /// compared with other downloads as it was.
+    ///
+    /// # Errors
+    /// The octets cannot be read or stored.
+    pub(super) fn rewrite(
+        &self,
+        receipt: Receipt,
+        octets: &mut impl Read,
+    ) -> Result<Receipt, Error> {
+        let original = receipt.stored();
+        let mut incoming = self.begin(&original.identity.unique_id)?;
+        let mut piece = vec![0; COPIED_PIECE];
+        loop {
+            let read = octets.read(&mut piece).map_err(|source| Error::Local {
+                doing: "read the output of the filter for",
+                path: self.folder.path_of(&original.file_name),
+                source,
+            })?;
+            if read == 0 {
+                break;
+            }
+            incoming.write(&piece[..read])?;
+        }
+        let read = incoming.reader.finish();
+        let stored = StoredMessage {
+            file_name: incoming.unfinished.keep(),
+            octets: read.octets,
+            digest: read.digest,
+            fingerprint: Box::new(Fingerprint {
+                canonical: Some(*original.content().canonical()),
+                ..*original.fingerprint
+            }),
+            ..original.clone()
+        };
+        self.discard(receipt)?;
+        Ok(Receipt::new(stored, incoming.file))
+    }
+
     /// Reads the header fields with these names, which are in lower case, of a message that has arrived.
     ///
     /// # Errors
@@ -187,17 +245,13 @@ impl Intake {
         names: &[String],
         now: Moment,
     ) -> Result<Fields, Error> {
-        let name = &*receipt.stored().file_name;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let failed = |doing, errno| Error::local(doing, &self.folder.path_of(name), errno);
-        let mut file = sys::openat(self.folder.handle(), name, flags, Mode::empty())
-            .map_err(|errno| failed("open", errno))?;
+        let mut file = self.open(receipt)?;
         let mut reader = HeaderReader::for_rules();
         let mut piece = [0; HEADER_PIECE];
         loop {
             let read = file.read(&mut piece).map_err(|source| Error::Local {
                 doing: "read",
-                path: self.folder.path_of(name),
+                path: self.folder.path_of(&receipt.stored().file_name),
                 source,
             })?;
             let rest = reader.push(&piece[..read]);

@@ -15,6 +15,7 @@ use crate::os::walk::{UnsafePath, WalkError};
 
 mod envelope_sender;
 mod file_mode;
+mod filter;
 mod folder;
 mod intake;
 mod leftovers;
@@ -33,6 +34,8 @@ pub mod unique_name;
 
 pub(crate) use envelope_sender::{envelope_sender, read_header};
 pub use file_mode::FileMode;
+pub use filter::FilterOptions;
+pub(crate) use filter::{Filter, Filtered};
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;

@@ -73,6 +73,7 @@ impl Poll<'_> {
         }
         // What the server refused is counted also if the session breaks afterwards.
         self.report_not_received(&received.not_received)?;
+        self.report_unfiltered(std::mem::take(&mut settled.unfiltered))?;
         if let Err(error) = received.ended {
             return Err(self.count_broken_session(error)?);
         }
@@ -137,7 +138,10 @@ impl Poll<'_> {
         let claimed = requested.plan.claimed(requested.listing);
         let rules = &*self.options.rules;
         let now = self.ledger.clock().now();
-        let rules = (!rules.is_empty()).then(|| ArrivalRules::new(rules, self.choices(), now));
+        let mark = self.options.policy.rules;
+        let rules =
+            (!rules.is_empty()).then(|| ArrivalRules::new(rules, mark, self.choices(), now));
+        let filter = self.open_filter(requested.plan)?;
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing: requested.listing,
@@ -167,6 +171,7 @@ impl Poll<'_> {
                     .recognising(requested.missing)
                     .claiming(claimed)
                     .ruled_by(rules)
+                    .filtered_by(filter)
                     .run(inlet)
             });
             let received = receiver.run(session, trail);

@@ -11,23 +11,18 @@
 //! the server deletes nothing, and the next run goes on from what is recorded.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::{DeliveryRoute, EarlierFiles};
 use crate::exit::Failure;
 use crate::limits;
 use crate::mail::maildrop::Identity;
-use crate::mail::memory::ListingMemory;
-use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
 use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
 use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::rules::Rules;
 use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
@@ -40,6 +35,7 @@ mod delete;
 mod duplicates;
 mod error;
 mod fetch;
+mod filter;
 pub mod join;
 mod kept_mail;
 mod missing;
@@ -47,6 +43,7 @@ pub(crate) mod named;
 mod neighbours;
 mod not_received;
 mod only;
+mod options;
 pub(crate) mod ordered_deletion;
 mod orders;
 mod pairing;
@@ -71,6 +68,7 @@ pub(crate) mod top;
 pub(crate) use course::Course;
 pub(crate) use error::Error;
 pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
+pub(crate) use options::PollOptions;
 pub(crate) use session::session_hints;
 
 use error::{reading, recording, while_doing};
@@ -78,32 +76,6 @@ use fetch::{Fetched, Requested};
 use session::{OpenSession, Remaining};
 use settle::{DeliveryQueue, Settled, Settler, TargetFault};
 use suspicion::Evidence;
-
-/// The options of a poll.
-#[derive(Clone, Debug)]
-pub(crate) struct PollOptions {
-    /// The account's rules for its messages.
-    pub policy: Policy,
-    /// The rules that decide about new messages.
-    pub rules: Arc<Rules>,
-    /// `keep` as it is configured, whatever `--keep` or `--delete` says for this run.
-    pub configured_keep: Keep,
-    /// True if the user asked for deletions on the command line, so that they need no confirmation.
-    pub may_delete_many: bool,
-    /// True if everything is tried at once that was set aside or waits.
-    pub retries_all: bool,
-    /// The messages that the user has named, as the server or mailpull spells their unique-ids. If there are any,
-    /// no other new message is fetched.
-    pub only: Vec<OsString>,
-    /// The longest time without a command while messages are delivered.
-    pub silence: Duration,
-    /// The time that a session waits for a target on another machine.
-    pub linger: Duration,
-    /// The number of files that the poll may have open at the same time.
-    pub descriptors: u64,
-    /// The memory that the listings of all accounts share.
-    pub memory: ListingMemory,
-}
 
 /// One account's poll.
 pub(crate) struct Poll<'a> {

@@ -202,7 +202,7 @@ impl Poll<'_> {
             };
             self.reporter.report(Event::Ruled {
                 unique_id: &message.identity.unique_id,
-                rule: one.rule,
+                rule: Some(one.rule),
                 action,
             });
             match one.is_deleted {

@@ -47,12 +47,12 @@ pub(crate) enum Event<'a> {
     Deleted(&'a dyn Display),
     /// A signal has asked the run to end: how it goes on. It is shown at a terminal only.
     Ending(&'a dyn Display),
-    /// A rule has decided that a message is not delivered.
+    /// A rule, or the filter, has decided that a message is not delivered.
     Ruled {
         /// The message's unique-id.
         unique_id: &'a dyn Display,
-        /// The number of the rule, from 1.
-        rule: usize,
+        /// The number of the rule, from 1; `None` if it was the filter.
+        rule: Option<usize>,
         /// "discard", "leave" or "delete".
         action: &'static str,
     },

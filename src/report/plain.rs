@@ -83,7 +83,10 @@ impl Plain {
                 unique_id,
                 rule,
                 action,
-            } if is_verbose => remark(&format_args!("rule {rule}: {action} {unique_id}")),
+            } if is_verbose => match rule {
+                Some(rule) => remark(&format_args!("rule {rule}: {action} {unique_id}")),
+                None => remark(&format_args!("filter: {action} {unique_id}")),
+            },
             Event::Trace(speaker, line) if self.verbosity >= Verbosity::Trace => {
                 let line = about(&format_args!("{speaker}: {line}"));
                 Some(OutputLine::Remark(format!(

@@ -69,12 +69,15 @@ impl Rules {
         self.0.iter()
     }
 
-    /// Returns the mark of these rules.
-    pub fn mark(&self) -> RulesMark {
-        if self.0.is_empty() {
+    /// Returns the mark of these rules and of a filter.
+    pub fn mark(&self, filter: Option<&[String]>) -> RulesMark {
+        if self.0.is_empty() && filter.is_none() {
             return RulesMark::default();
         }
-        let text: String = self.0.iter().map(|rule| format!("{rule}\n")).collect();
+        let mut text: String = self.0.iter().map(|rule| format!("{rule}\n")).collect();
+        if let Some(command) = filter {
+            text += &format!("{command:?}");
+        }
         RulesMark(Digest::of(text.as_bytes()).beginning())
     }
 

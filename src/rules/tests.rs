@@ -279,10 +279,12 @@ fn other_rules_have_another_mark() {
         one(RuleCondition::Any(vec![field("subject", "a")])),
     ];
     for (index, one) in list.iter().enumerate() {
-        let same = list.iter().filter(|other| other.mark() == one.mark());
+        let same = list
+            .iter()
+            .filter(|other| other.mark(None) == one.mark(None));
         assert_eq!(same.count(), 1, "{index}");
     }
-    assert_eq!(rules([]).mark(), RulesMark::default());
+    assert_eq!(rules([]).mark(None), RulesMark::default());
 }
 
 #[test]

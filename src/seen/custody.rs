@@ -76,14 +76,14 @@ impl Custody<'_> {
         Ok((staged.collect(), finished))
     }
 
-    /// Records that rules with these numbers have thrown messages away: they count as delivered. Their files
-    /// were at `place`.
+    /// Records that messages were thrown away, and by whom, as `log` shows it: they count as delivered. Their
+    /// files were at `place`.
     ///
     /// # Errors
     /// Nothing was written.
     pub(crate) fn discard(
         self,
-        messages: &[(StoredMessage, usize)],
+        messages: &[(StoredMessage, String)],
         place: &TargetPlace,
     ) -> Result<(), Error> {
         if messages.is_empty() {
@@ -92,7 +92,7 @@ impl Custody<'_> {
         self.0.freshness().sign()?;
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
-            for (stored, rule) in messages {
+            for (stored, nowhere) in messages {
                 let size = stored.size.map(u64::cast_signed);
                 let row = about(&key, &stored.identity, params![size, now, stored.suspicion]);
                 let staged = queries.execute(&STAGE, row)?;
@@ -100,7 +100,7 @@ impl Custody<'_> {
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
                 let nowhere = TargetPlace {
-                    program: Some(format!("nowhere (rule {rule})")),
+                    program: Some(nowhere.clone()),
                     ..place.clone()
                 };
                 let DeliveryKey(delivery) = insert_delivery(queries, key, stored, &nowhere, now)?;

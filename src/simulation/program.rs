@@ -65,6 +65,7 @@ impl Program {
         let route = self.open_route(&ledger)?;
         let options = PollOptions {
             rules: Arc::default(),
+            filter: None,
             policy: Policy {
                 keep: self.keep,
                 ..Policy::default()

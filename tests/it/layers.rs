@@ -259,6 +259,7 @@ const MAY_CALL_SYSTEM: &[&str] = &[
     // What is told to the user and the system decides nothing.
     "os/log_sink.rs",
     // Real sockets and real children have real deadlines.
+    "delivery/filter/process.rs",
     "delivery/mda/process.rs",
     "net/",
     "os/child.rs",
@@ -274,6 +275,7 @@ const MAY_CALL_SYSTEM: &[&str] = &[
 
 /// The files whose types have the names of those that they stand for.
 const LOOK_ALIKES: &[&str] = &[
+    "delivery/filter/simulated.rs",
     "delivery/mda/simulated.rs",
     "os/sys/simulated/calls.rs",
     "os/sys/simulated/turns.rs",

@@ -2,10 +2,16 @@
 
 use std::fmt;
 use std::io;
+#[cfg(not(all(feature = "simulation", not(test))))]
+use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::os::child::Ending;
+#[cfg(not(all(feature = "simulation", not(test))))]
+use crate::os::sys::File;
+#[cfg(not(all(feature = "simulation", not(test))))]
+use crate::text::SHOWN_OCTETS;
 use crate::text::ServerText;
 
 /// sysexits(3): a temporary failure.
@@ -115,6 +121,22 @@ impl Error {
 /// The first line that a program printed on standard error.
 #[derive(Debug, Default)]
 pub(crate) struct StderrLine(pub(super) ServerText);
+
+impl StderrLine {
+    /// Reads the first line of a file.
+    #[cfg(not(all(feature = "simulation", not(test))))]
+    pub(in crate::delivery) fn first_of(mut file: &File) -> Self {
+        let mut octets = vec![0; SHOWN_OCTETS + 1];
+        let read = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.read(&mut octets))
+            .unwrap_or(0);
+        let line = octets[..read]
+            .split(|&octet| octet == b'\n')
+            .find(|line| !line.is_empty());
+        Self(line.map_or_else(ServerText::default, ServerText::new))
+    }
+}
 
 impl fmt::Display for StderrLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,6 +37,7 @@ mod stdin;
 mod template;
 
 pub(crate) use error::Error;
+pub(in crate::delivery) use error::StderrLine;
 pub(crate) use template::Template;
 
 #[cfg(not(all(feature = "simulation", not(test))))]
@@ -221,7 +222,7 @@ impl Target for Mda {
 
 /// Looks for a program as execvp(3) would, so that a wrong name is noticed before anything is
 /// fetched.
-fn find_program(program: &str) -> Result<(), Error> {
+pub(in crate::delivery) fn find_program(program: &str) -> Result<(), Error> {
     let found = if program.contains('/') {
         sys::can_run(Path::new(program))
     } else {

@@ -1,22 +1,19 @@
 //! Runs an MDA on one message after the other: starts it, feeds it the message, waits for its end,
 //! and keeps the first line that it printed on standard error.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Seek;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::super::Error as DeliveryError;
 use super::super::folder::Folder;
-use super::super::unique_name::UniqueNames;
 use super::Options;
 use super::error::{Error, StderrLine};
 use super::stdin::StdinPipe;
-use crate::mail::maildrop::UniqueId;
 use crate::mail::mark::FileMarks;
 use crate::os::child::{self, ChildWatch, ProcessGroup, RunningChild, Unfinished};
 use crate::os::signals::Interrupt;
-use crate::os::sys::{self, File, Mode, OFlags};
-use crate::text::{SHOWN_OCTETS, ServerText};
+use crate::os::sys::File;
 
 /// The time that a running MDA has after a signal to mailpull.
 const GRACE: Duration = Duration::from_secs(3);
@@ -49,7 +46,7 @@ impl MdaSlot {
             path: folder.path().to_owned(),
             source,
         })?;
-        let stderr = unnamed_file(folder, marks)?;
+        let stderr = folder.unnamed_file(marks)?;
         Ok(Self {
             watch,
             stderr,
@@ -110,30 +107,8 @@ impl MdaSlot {
 
     /// Returns the first line that the last program printed on standard error.
     pub(super) fn stderr_line(&self) -> StderrLine {
-        let mut stderr = &self.stderr;
-        let mut octets = vec![0; SHOWN_OCTETS + 1];
-        let read = stderr
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| stderr.read(&mut octets))
-            .unwrap_or(0);
-        let line = octets[..read]
-            .split(|&octet| octet == b'\n')
-            .find(|line| !line.is_empty());
-        StderrLine(line.map_or_else(ServerText::default, ServerText::new))
+        StderrLine::first_of(&self.stderr)
     }
-}
-
-/// Creates a file and removes its name, so that the file is gone with the process.
-fn unnamed_file(folder: &Folder, marks: &FileMarks) -> Result<File, DeliveryError> {
-    // The name has the account's mark: if we are killed before it is removed, the next run removes it.
-    let unique_id = UniqueId::new(b"stderr").expect("the unique-id is valid");
-    let name = UniqueNames::new(marks).next(&unique_id);
-    let cannot = |errno| DeliveryError::local("create", &folder.path_of(&name), errno);
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let file = sys::openat(folder.handle(), name.as_str(), flags, mode).map_err(cannot)?;
-    folder.remove(name.as_ref())?;
-    Ok(file)
 }
 
 #[cfg(test)]

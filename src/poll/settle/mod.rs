@@ -19,6 +19,7 @@ use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
 
 mod compare;
 mod deliver;
+mod filter;
 mod recall;
 mod recover;
 mod renamed;
@@ -27,6 +28,7 @@ mod verify;
 mod worker;
 
 pub(crate) use deliver::{KnownTarget, TargetFault};
+pub(crate) use filter::{ArrivalFilter, UnfilteredMessage};
 pub(crate) use rules::ArrivalRules;
 pub(crate) use worker::{DeliveryQueue, channel};
 
@@ -94,6 +96,10 @@ pub(crate) struct Settler<'a> {
     missing: MissingContents,
     /// The account's rules, if it has any.
     rules: Option<ArrivalRules<'a>>,
+    /// The account's filter, if it has one.
+    filter: Option<ArrivalFilter>,
+    /// The reason why the filter takes no message.
+    filter_fault: Option<Error>,
     /// The deliveries in doubt; `None` before they are needed.
     suspects: Option<Suspects>,
     settled: Settled,
@@ -120,6 +126,8 @@ pub(crate) struct Settled {
     pub short_again: ShortAgain,
     /// True if a message may have been delivered in part.
     pub has_incomplete: bool,
+    /// Messages that the filter has failed on.
+    pub unfiltered: Vec<UnfilteredMessage>,
     /// Messages that a rule deletes from the server.
     pub deleted_by_rule: HashSet<Identity>,
     /// True if a rule has left a message on the server that was retrieved.
@@ -156,6 +164,8 @@ impl<'a> Settler<'a> {
             claimed: HashSet::new(),
             missing: MissingContents::default(),
             rules: None,
+            filter: None,
+            filter_fault: None,
             suspects: None,
             settled: Settled::default(),
         }
@@ -187,6 +197,11 @@ impl<'a> Settler<'a> {
         Self { rules, ..self }
     }
 
+    /// Sets the filter that is asked about new messages.
+    pub(crate) fn filtered_by(self, filter: Option<ArrivalFilter>) -> Self {
+        Self { filter, ..self }
+    }
+
     /// Settles batches as they arrive, to the last one or until something fails. What is delivered by
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
@@ -195,6 +210,7 @@ impl<'a> Settler<'a> {
         let ended = inlet.batches().try_for_each(|batch| {
             std::mem::replace(&mut begun, Ok(()))?;
             self.settle(batch)?;
+            self.require_filter()?;
             inlet.report_settled();
             Ok(())
         });
@@ -242,6 +258,7 @@ impl<'a> Settler<'a> {
         let receipts = self.compare(batch)?;
         let receipts = self.recognise_renamed(receipts, &arrived)?;
         let receipts = self.apply_rules(receipts)?;
+        let receipts = self.apply_filter(receipts)?;
         let mut suspicions = receipts.iter().map(|receipt| receipt.stored().suspicion);
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.arrivals.intake().flush(receipts)?;
@@ -260,6 +277,14 @@ impl<'a> Settler<'a> {
         // A session that retrieved messages which are not stored must not end with QUIT: some
         // servers hide or delete what was retrieved.
         self.deliverer.require_none_lost()
+    }
+
+    /// Requires that the filter works.
+    ///
+    /// # Errors
+    /// It has failed on one message after the other.
+    fn require_filter(&mut self) -> Result<(), Error> {
+        self.filter_fault.take().map_or(Ok(()), Err)
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {

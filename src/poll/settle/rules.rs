@@ -6,7 +6,7 @@ use super::{Error, Settler};
 use crate::mail::custody::Receipt;
 use crate::mail::fields::Fields;
 use crate::mail::handover::TargetKey;
-use crate::mail::known::SET_ASIDE_FOR;
+use crate::mail::known::{RulesMark, SET_ASIDE_FOR};
 use crate::moment::Moment;
 use crate::report::Event;
 use crate::rules::{MessageFacts, RuleAction, RuleVerdict, Rules};
@@ -14,6 +14,8 @@ use crate::rules::{MessageFacts, RuleAction, RuleVerdict, Rules};
 /// The rules of an account, for messages that have arrived.
 pub(crate) struct ArrivalRules<'a> {
     rules: &'a Rules,
+    /// Their mark.
+    mark: RulesMark,
     /// The names of the fields that they look at.
     names: Vec<String>,
     /// The targets that they can choose, by name.
@@ -22,10 +24,16 @@ pub(crate) struct ArrivalRules<'a> {
 }
 
 impl<'a> ArrivalRules<'a> {
-    /// Creates those for a session in which it is `now`, with the targets that they can choose.
-    pub(crate) fn new(rules: &'a Rules, choices: HashMap<String, TargetKey>, now: Moment) -> Self {
+    /// Creates those for a session in which it is `now`, with their mark and the targets that they can choose.
+    pub(crate) fn new(
+        rules: &'a Rules,
+        mark: RulesMark,
+        choices: HashMap<String, TargetKey>,
+        now: Moment,
+    ) -> Self {
         Self {
             rules,
+            mark,
             choices,
             names: rules.field_names(),
             now,
@@ -41,6 +49,7 @@ impl Settler<'_> {
             rules,
             names,
             choices,
+            mark,
             now,
         }) = &self.rules
         else {
@@ -77,7 +86,7 @@ impl Settler<'_> {
                     "leave"
                 }
                 RuleAction::Discard | RuleAction::Delete => {
-                    discarded.push((stored.clone(), number));
+                    discarded.push((stored.clone(), format!("nowhere (rule {number})")));
                     "discard"
                 }
             };
@@ -86,7 +95,7 @@ impl Settler<'_> {
             }
             self.reporter.report(Event::Ruled {
                 unique_id,
-                rule: number,
+                rule: Some(number),
                 action,
             });
             dropped.push(receipt);
@@ -95,7 +104,7 @@ impl Settler<'_> {
             return Ok(wanted);
         }
         let until = rules.depend_on_age().then(|| now.plus(SET_ASIDE_FOR));
-        self.ledger.left().note(&left, rules.mark(), until)?;
+        self.ledger.left().note(&left, *mark, until)?;
         self.ledger
             .custody()
             .discard(&discarded, self.arrivals.place())?;

@@ -170,6 +170,7 @@ impl TestAccount {
     ) -> T {
         let options = PollOptions {
             rules: Arc::default(),
+            filter: None,
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
             may_delete_many: false,

@@ -6,7 +6,9 @@ use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
+mod filter;
 mod kills;
+mod real_filters;
 
 const LEAVE_B: &str = "[[accounts.work.rules]]\nif = { subject = '^b$' }\naction = 'leave'\n";
 
