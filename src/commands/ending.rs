@@ -23,7 +23,7 @@ pub(super) fn announce(context: &Context<'_>) {
         while interrupt.pause(LONG_PAUSE) != Err(WaitError::Interrupted) {}
         if interrupt.signal().is_some() {
             thread::sleep(SHORT_ENDING);
-            let what = "finishing what has arrived; Ctrl-C again stops at once";
+            let what = "finishing; Ctrl-C again stops at once";
             was_announced.store(true, Ordering::Relaxed);
             reporter.report("", Event::Ending(&what));
         }

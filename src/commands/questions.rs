@@ -1,4 +1,4 @@
-//! Asks on the terminal for consent, and for arguments that are missing, except passwords.
+//! Asks on the terminal for consent, for texts and for choices, except passwords.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -30,17 +30,12 @@ impl<'a> Questions<'a> {
         self.has_terminal
     }
 
-    /// Asks for the value of `flag`. An empty answer means the proposal, if one is shown.
+    /// Asks for a text. An empty answer means the proposal, if there is one.
     pub(super) fn ask(
         &self,
-        flag: &str,
         question: &str,
         proposal: Option<&str>,
-    ) -> Result<String, Failure> {
-        if !self.has_terminal {
-            let what = format!("{flag} is missing, and there is no terminal to ask on");
-            return Err(Failure::new(what, Exit::Usage));
-        }
+    ) -> Result<TypedAnswer, Failure> {
         let question = match proposal {
             None | Some("") => format!("{question}: "),
             Some(proposal) => format!("{question} [{}]: ", ServerText::from(proposal)),
@@ -48,9 +43,43 @@ impl<'a> Questions<'a> {
         loop {
             let answer = self.line(&question)?;
             match (answer.as_str(), proposal) {
-                ("", Some(proposal)) => return Ok(proposal.to_owned()),
+                (BACK, _) => return Ok(TypedAnswer::Back),
+                ("", Some(proposal)) => return Ok(TypedAnswer::Text(proposal.to_owned())),
                 ("", None) => {}
-                _ => return Ok(answer),
+                _ => return Ok(TypedAnswer::Text(answer)),
+            }
+        }
+    }
+
+    /// Shows numbered choices and asks for one. Returns its index, or `None` if the user wants to go back. An
+    /// empty answer means the first choice, unless `Proposal::None` says that it must be typed.
+    pub(super) fn choose(
+        &self,
+        question: &str,
+        choices: &[String],
+        proposal: Proposal,
+    ) -> Result<Option<usize>, Failure> {
+        self.show(question);
+        for (index, choice) in choices.iter().enumerate() {
+            self.show(&format!("  {}  {choice}", index + 1));
+        }
+        let prompt = match proposal {
+            Proposal::First => format!("1 to {} [1]: ", choices.len()),
+            Proposal::None => format!("1 to {}: ", choices.len()),
+        };
+        loop {
+            let answer = self.line(&prompt)?;
+            match (answer.as_str(), proposal) {
+                (BACK, _) => return Ok(None),
+                ("", Proposal::First) => return Ok(Some(0)),
+                _ => {}
+            }
+            let number = answer
+                .parse()
+                .ok()
+                .and_then(|number: usize| number.checked_sub(1));
+            if let Some(index) = number.filter(|index| *index < choices.len()) {
+                return Ok(Some(index));
             }
         }
     }
@@ -67,6 +96,15 @@ impl<'a> Questions<'a> {
         }
         let answer = self.line(&format!("{question} [y/N]: "))?;
         Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks for the user's consent to something that most want. An empty answer means yes.
+    pub(super) fn agree(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.line(&format!("{question} [Y/n]: "))?;
+        Ok(matches!(
+            answer.to_ascii_lowercase().as_str(),
+            "" | "y" | "yes"
+        ))
     }
 
     /// Reads one line. A terminal returns one line at a time, so nothing after it is read.
@@ -95,14 +133,36 @@ impl<'a> Questions<'a> {
             .and_then(|()| Ok(rustix::io::read(stdin.as_fd(), &mut line)?))
             .map_err(cannot)?;
         match octets {
-            0 => Err(Failure::new(
-                "nothing was typed, so nothing was changed",
-                Exit::Usage,
-            )),
+            0 => {
+                // Ctrl-D leaves the cursor behind the question.
+                let _ = writeln!(asked);
+                Err(Failure::new(
+                    "nothing was typed, so nothing was changed",
+                    Exit::Usage,
+                ))
+            }
             octets => Ok(String::from_utf8_lossy(&line[..octets]).trim().to_owned()),
         }
     }
 }
+
+/// An answer that was typed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum TypedAnswer {
+    Text(String),
+    /// The user wants to return to the question before.
+    Back,
+}
+
+/// The choice that an empty answer stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Proposal {
+    First,
+    None,
+}
+
+/// The answer that returns to the question before.
+const BACK: &str = "<";
 
 /// The longest that an answer is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(24 * 3600);

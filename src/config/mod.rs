@@ -48,7 +48,7 @@ pub(crate) use document::is_account_name;
 pub(crate) use edit::{WrittenAccount, require_account_name};
 pub use error::Error;
 pub use keys::Key;
-pub(crate) use new_account::NewAccount;
+pub(crate) use new_account::{NewAccount, PasswordPlace};
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub(crate) use places::{home, state_folder, user_config_folder};

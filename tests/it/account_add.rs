@@ -6,10 +6,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 
+use crate::support::certificates::TestCertificate;
 use crate::support::mail::notes;
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
 use crate::support::terminal::Tmux;
 
 /// Adds the account `work` at a server without TLS, with further arguments.
@@ -326,6 +328,15 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
     }
 }
 
+/// Types a line at the question that ends with `prompt`.
+fn answer(terminal: &Tmux, prompt: &str, line: &str) {
+    terminal.shows(prompt);
+    if !line.is_empty() {
+        terminal.types(line);
+    }
+    terminal.presses("Enter");
+}
+
 #[test]
 fn missing_values_are_asked_for_at_a_terminal() {
     let server = ModelServer::start(notes(["a", "b"]));
@@ -336,20 +347,14 @@ fn missing_values_are_asked_for_at_a_terminal() {
     let server_flags = format!("--server {} --security none", server.address());
 
     terminal.runs(&format!("mailpull account add {server_flags}"));
-    terminal.shows("Mail address, or user name: ");
-    terminal.types("joe").presses("Enter");
-    terminal.shows("Name of the account [mail]: ");
-    terminal.types("work").presses("Enter");
-    terminal.shows("-: ask at every run): ");
-    terminal.presses("Enter");
-    terminal.shows("Password for joe at 127.0.0.1: ");
-    terminal.types("hunter2").presses("Enter");
-    terminal.shows("Maildir for its mail [~/Mail/work]: ");
-    terminal.presses("Enter");
-    terminal.shows("Type the password again? [y/N]: ");
-    terminal.types("y").presses("Enter");
-    terminal.shows("y\nPassword for joe at 127.0.0.1: ");
-    terminal.types(PASSWORD).presses("Enter");
+    answer(&terminal, "Mail address, or user name: ", "joe");
+    answer(&terminal, "Name of the account [mail]: ", "work");
+    answer(&terminal, " [1]: ", "");
+    answer(&terminal, "Password for joe at 127.0.0.1: ", "hunter2");
+    answer(&terminal, "Maildir for its mail [~/Mail/work]: ", "");
+    answer(&terminal, "  1  type the password again\n", "1");
+    answer(&terminal, "1\nPassword for joe at 127.0.0.1: ", PASSWORD);
+    answer(&terminal, "Fetch its mail now? [Y/n]: ", "");
 
     terminal.ended_with(0);
     assert!(!terminal.screen().contains(PASSWORD) && !terminal.screen().contains("hunter2"));
@@ -359,9 +364,103 @@ fn missing_values_are_asked_for_at_a_terminal() {
         "{written}"
     );
     assert_eq!(mode(&sandbox), 0o600);
-    terminal.runs("mailpull fetch");
-    terminal.ended_with(0);
     sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn the_wizard_goes_back_and_keeps_each_answer() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    fs::remove_dir_all(sandbox.path("home/Mail")).expect("the test owns the folder");
+    let Some(terminal) = Tmux::open(&sandbox, &[("SECRET", PASSWORD)]) else {
+        return;
+    };
+    let server_flags = format!("--server {} --security none", server.address());
+
+    terminal.runs(&format!("mailpull account add {server_flags}"));
+    answer(&terminal, "Mail address, or user name: ", "jo");
+    answer(&terminal, "Name of the account [mail]: ", "<");
+    answer(&terminal, "Mail address, or user name [jo]: ", "joe");
+    answer(
+        &terminal,
+        "[mail]: <\nMail address, or user name [jo]: joe\nName of the account [mail]: ",
+        "work",
+    );
+    answer(
+        &terminal,
+        "  3  a command prints it, such as pass or gpg\n",
+        "3",
+    );
+    answer(&terminal, "(not the password itself): ", PASSWORD);
+    terminal.shows("There is no program of this name, so nothing was run.");
+    answer(
+        &terminal,
+        "choose to type it\nWhere is the password?\n",
+        "3",
+    );
+    answer(
+        &terminal,
+        "3\nCommand that prints the password (not the password itself): ",
+        "echo $SECRET",
+    );
+    answer(&terminal, "Maildir for its mail [~/Mail/work]: ", "");
+    answer(&terminal, "/home/Mail. Make it? [Y/n]: ", "");
+    answer(&terminal, "Fetch its mail now? [Y/n]: ", "");
+
+    let left = terminal.ended_with(0);
+    let fetched = left
+        .last()
+        .is_some_and(|line| line.starts_with("work: 1 new message, "));
+    assert!(fetched, "{left:#?}");
+    let written = config(&sandbox);
+    assert!(written.contains("user = \"joe\"\n"), "{written}");
+    assert!(
+        written.contains("password-command = \"echo $SECRET\"\n"),
+        "{written}"
+    );
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_can_be_pinned() {
+    const STLS: &str = "S: +OK ready\nC: STLS\nS: +OK\n";
+    let stls = |rest: &str| [STLS, rest].concat();
+    // The wizard tries TLS first, looks at the certificate again, and looks once more with the pin.
+    let server = Script::new("S: +OK ready\nstall")
+        .then(stls("tls refused"))
+        .then(stls("tls"))
+        .then(stls("tls"))
+        .then(stls("tls\nreached session\nstall"))
+        .identity(TestCertificate::self_signed().acceptor())
+        .serve();
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Tmux::open(&sandbox, &[("SECRET", PASSWORD)]) else {
+        return;
+    };
+
+    terminal.runs(
+        "mailpull account add work --user joe --password-env SECRET --maildir home/Mail/work",
+    );
+    answer(
+        &terminal,
+        "Server of your provider (HOST or HOST:PORT): ",
+        &format!("localhost:{}", server.port()),
+    );
+    terminal.shows("certificate: for localhost");
+    answer(
+        &terminal,
+        "  1  trust this certificate: I have compared its fingerprint",
+        "1",
+    );
+    server.reached("session");
+    terminal.presses("C-c");
+    terminal.ended_with(130);
+    terminal.shows("To go on later: mailpull account add work ");
+    let screen = terminal.screen();
+    assert!(
+        screen.contains(" -o tls-pin=sha256:") && screen.contains(" --security starttls"),
+        "{screen}"
+    );
+    server.finish();
 }
 
 #[test]
@@ -373,12 +472,18 @@ fn an_oauth2_account_explains_how_to_sign_in() {
 
     terminal.runs("mailpull account add gmail --user me@gmail.com --server pop.gmail.com");
     terminal.shows("note: a token needs the scope https://mail.google.com/");
-    terminal.shows("Client id, to sign in by OAuth 2.0 (Enter: with a password): ");
+    answer(
+        &terminal,
+        "  1  sign in at Gmail with a browser (OAuth 2.0)\n",
+        "",
+    );
+    terminal.shows("Client id of OAuth 2.0 (docs/guide.md says how to get one): ");
     terminal.types("some.id").presses("Enter");
     terminal.shows("Command that prints the client's secret (Enter: it has none): ");
     terminal.types("pass show it").presses("Enter");
     terminal.shows("Maildir for its mail [~/Mail/gmail]: ");
     terminal.presses("Enter");
+    answer(&terminal, "Sign in now? [Y/n]: ", "n");
 
     terminal.ended_with(0);
     terminal.shows("to sign in: mailpull login gmail");
@@ -393,8 +498,7 @@ fn an_oauth2_account_explains_how_to_sign_in() {
 }
 
 #[test]
-fn an_aborted_or_declined_dialogue_writes_nothing() {
-    let server = ModelServer::start(notes(["a"]));
+fn an_aborted_dialogue_writes_nothing() {
     let sandbox = Sandbox::new();
     let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
@@ -405,21 +509,36 @@ fn an_aborted_or_declined_dialogue_writes_nothing() {
     terminal.runs("mailpull account add");
     terminal.shows("user name: ").presses("C-d");
     terminal.ended_with(64);
+    assert!(!sandbox.config_file().exists());
+    assert!(terminal.echoes());
+}
+
+/// Adds an account whose login fails, and chooses what the wizard calls `choice`.
+fn choose_after_refusal(choice: &str, number: &str) -> Option<Sandbox> {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    let terminal = Tmux::open(&sandbox, &[])?;
     let flags = format!(
         "--user joe --server {} --security none --maildir m --password-command 'echo no'",
         server.address()
     );
     terminal.runs(&format!("mailpull account add work {flags}"));
-    terminal
-        .shows("Add the account anyway? [y/N]: ")
-        .presses("Enter");
+    terminal.shows(&format!("  {number}  {choice}\n"));
+    answer(&terminal, "1 to 6 [1]: ", number);
     terminal.ended_with(77);
-    assert!(!sandbox.config_file().exists());
-    assert!(terminal.echoes());
+    Some(sandbox)
+}
 
-    terminal.runs(&format!("mailpull account add work {flags}"));
-    terminal.shows("Add the account anyway? [y/N]: ");
-    terminal.types("y").presses("Enter");
-    terminal.ended_with(77);
-    assert!(config(&sandbox).starts_with("[accounts.work]\n"));
+#[test]
+fn a_refused_login_can_be_left_unchanged() {
+    if let Some(sandbox) = choose_after_refusal("stop, and change nothing", "6") {
+        assert!(!sandbox.config_file().exists());
+    }
+}
+
+#[test]
+fn an_account_with_a_refused_login_can_be_added() {
+    if let Some(sandbox) = choose_after_refusal("add the account as it is", "5") {
+        assert!(config(&sandbox).starts_with("[accounts.work]\n"));
+    }
 }

@@ -42,7 +42,7 @@ fn halting_server(rest: &str) -> ScriptServer {
         .serve()
 }
 
-const FINISHING: &str = "mailpull: finishing what has arrived; Ctrl-C again stops at once";
+const FINISHING: &str = "mailpull: finishing; Ctrl-C again stops at once";
 
 const GO_ON: &str = "hold middle\n S: .\n C: QUIT\n S: +OK";
 

@@ -48,40 +48,94 @@ pub(super) fn find(
     };
     new_account.require_searchable()?;
     let domain = domain.to_ascii_lowercase();
-    let named = srv::servers(&domain, &context.interrupt)
-        .map_err(|error| Failure::new(error, Exit::Temporary))?;
-    for candidate in candidates(&domain, named) {
-        let account = new_account.account_at(&candidate.place(), candidate.security())?;
-        if context.interrupt.signal().is_some() {
-            break;
-        }
-        let answered = probe(account.dial.clone(), &context.interrupt);
-        super::report_finding(&candidate.finding(&answered), &account, context);
-        if answered.is_ok() {
-            candidate.require_consent(&domain, questions)?;
-            candidate.settle(new_account)?;
-            return Ok(true);
-        }
+    let mut search = ServerSearch {
+        domain: &domain,
+        new_account,
+        questions,
+        context,
+    };
+    // DNS is not asked about a provider that is known.
+    if search.try_each(provider_of(&domain))? {
+        return Ok(true);
     }
-    Ok(false)
+    if context.interrupt.signal().is_some() {
+        return Ok(false);
+    }
+    let named = match srv::servers(&domain, &context.interrupt) {
+        Ok(named) => named,
+        Err(error) if questions.can_ask() => {
+            questions.show(&format!("{error}"));
+            return Ok(false);
+        }
+        Err(error) => return Err(Failure::new(error, Exit::Temporary)),
+    };
+    search.try_each(candidates(&domain, named))
+}
+
+/// A search for the server of a domain.
+struct ServerSearch<'a> {
+    domain: &'a str,
+    new_account: &'a mut NewAccount,
+    questions: &'a Questions<'a>,
+    context: &'a Context<'a>,
+}
+
+impl ServerSearch<'_> {
+    /// Takes the first server that answers and proves its name. Returns true if there is one.
+    fn try_each(
+        &mut self,
+        candidates: impl IntoIterator<Item = Candidate>,
+    ) -> Result<bool, Failure> {
+        for candidate in candidates {
+            let (place, security) = (candidate.place(), candidate.security());
+            let account = self.new_account.account_at(&place, security)?;
+            if self.context.interrupt.signal().is_some() {
+                break;
+            }
+            let answered = probe(account.dial.clone(), &self.context.interrupt);
+            let answered = answered.map_err(|refusal| refusal.to_string());
+            super::report_finding(&candidate.finding(&answered), &account, self.context);
+            if answered.is_ok() {
+                candidate.require_consent(self.domain, self.questions)?;
+                candidate.settle(self.new_account)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The reason why a server cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProbeError {
+    /// The session did not begin.
+    #[error(transparent)]
+    Dial(#[from] dial::Error),
+    /// It could not be tried, or not in time.
+    #[error("{0}")]
+    Broken(String),
 }
 
 /// Probes a server within one deadline, however slowly its answer drips in.
-fn probe(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String> {
+pub(super) fn probe(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), ProbeError> {
     let theirs = interrupt.clone();
     let probing = Task::start(interrupt, move || dial::probe(&options, &theirs));
-    let probing = probing.map_err(|error| error.to_string())?;
+    let probing = probing.map_err(|error| ProbeError::Broken(error.to_string()))?;
     match probing.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
-        Ok(probed) => probed.map_err(|error| error.to_string()),
-        Err(broken) => Err(broken.to_string()),
+        Ok(probed) => Ok(probed?),
+        Err(broken) => Err(ProbeError::Broken(broken.to_string())),
     }
 }
 
-/// Lists the servers to try, in this order: the provider's; those that DNS names; those with usual
+/// Returns the server of a provider that is known.
+fn provider_of(domain: &str) -> Option<Candidate> {
+    let known = providers::of(domain).and_then(|provider| provider.server);
+    known.map(|host| Candidate::new(host, Service::Pop3s, CandidateSource::Provider))
+}
+
+/// Lists the servers to try, in this order: those that DNS names; those with usual
 /// names, first with TLS from the first octet, then with STLS (RFC 8314 section 3). All use TLS.
 fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
-    let known = providers::of(domain).and_then(|provider| provider.server);
-    let known = known.map(|host| Candidate::new(host, Service::Pop3s, CandidateSource::Provider));
     let named = named.into_iter().map(|server| Candidate {
         host: server.host,
         port: server.port,
@@ -96,7 +150,7 @@ fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
                 move |host: &String| Candidate::new(host, service, CandidateSource::UsualName);
             hosts.iter().map(candidate)
         });
-    known.into_iter().chain(named).chain(customary).collect()
+    named.chain(customary).collect()
 }
 
 /// Returns the usual names of a domain's servers.
@@ -171,9 +225,9 @@ impl Candidate {
         } else {
             self.place()
         };
-        new_account.set("--server", "server", server)?;
+        new_account.put("--server", "server", &server)?;
         if self.service == Service::Pop3 {
-            new_account.set("--security", "security", self.security().to_owned())?;
+            new_account.put("--security", "security", self.security())?;
         }
         Ok(())
     }
@@ -229,8 +283,9 @@ mod tests {
     }
 
     #[test]
-    fn a_known_provider_is_tried_first() {
-        let places = places("hotmail.com", &[("evil.example", 995, Service::Pop3s)]);
-        assert_eq!(places[0], "outlook.office365.com:995 tls");
+    fn a_known_provider_has_its_own_server() {
+        let place = provider_of("hotmail.com").map(|candidate| candidate.place());
+        assert_eq!(place.as_deref(), Some("outlook.office365.com:995"));
+        assert_eq!(provider_of("example.com"), None);
     }
 }

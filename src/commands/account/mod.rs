@@ -17,6 +17,7 @@ mod renaming;
 mod target;
 mod test;
 mod unusual;
+mod wizard;
 
 /// Runs a command of `account`.
 pub(super) fn run(command: &cli::AccountCommand, context: &Context<'_>) -> Result<Exit, Failure> {

@@ -291,8 +291,20 @@ pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, 
 /// There is no terminal to ask on, or the keyring does not accept the password.
 pub(crate) fn put_into_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<(), Error> {
     let secret = from_terminal(login, interrupt)?;
+    store_in_keyring(login, &secret, interrupt)
+}
+
+/// Puts a password into the keyring.
+///
+/// # Errors
+/// The keyring does not accept the password.
+pub(crate) fn store_in_keyring(
+    login: Login<'_>,
+    secret: &Secret,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
     let label = format!("mailpull: {} at {}", login.user, login.host);
-    Ok(keyring_item(login).store(&label, &secret, interrupt)?)
+    Ok(keyring_item(login).store(&label, secret, interrupt)?)
 }
 
 /// Removes the password from the keyring. Returns false if there was none.
