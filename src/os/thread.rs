@@ -52,17 +52,7 @@ impl<T: Send + 'static> Task<T> {
         let joined = self.worker.join();
         Ok(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
-
-    /// Waits for the result as long as it takes, and at most for `grace` after a signal.
-    ///
-    /// # Errors
-    /// The grace is over. The thread is left behind.
-    pub(crate) fn wait_without_deadline(self, grace: Duration) -> Result<T, WaitError> {
-        self.wait(Instant::now() + A_CENTURY, grace)
-    }
 }
-
-const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -72,6 +62,10 @@ mod tests {
 
     fn never() -> Interrupt {
         Interrupt::never().expect("a pair of sockets")
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(60)
     }
 
     /// Starts a call that returns once the sender is dropped.
@@ -86,7 +80,7 @@ mod tests {
     #[test]
     fn the_result_of_a_call_is_returned() {
         let task = Task::start(&never(), || 7).expect("a thread");
-        assert_eq!(task.wait_without_deadline(Duration::ZERO), Ok(7));
+        assert_eq!(task.wait(later(), Duration::ZERO), Ok(7));
     }
 
     #[test]
@@ -101,7 +95,7 @@ mod tests {
         let interrupt = never();
         let (task, _hold) = hanging(&interrupt);
         interrupt.raise();
-        let waited = task.wait_without_deadline(Duration::ZERO);
+        let waited = task.wait(later(), Duration::ZERO);
         assert_eq!(waited, Err(WaitError::Interrupted));
     }
 }

@@ -185,7 +185,6 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("memchr", EVERYWHERE),
     ("native_tls", &["net/tls/identity.rs", "net/tls/mod.rs"]),
     ("regex", &["rules/pattern.rs"]),
-    ("rpassword", &["config/password/prompt.rs"]),
     ("rsasl", &["sasl/"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),

@@ -108,7 +108,7 @@ pub(super) fn run(
             command.stdin(Stdio::null()).stderr(Stdio::piped());
             (ProcessGroup::Own, None)
         }
-        Place::Terminal => (ProcessGroup::Ours, Saved::now()),
+        Place::Terminal => (ProcessGroup::Ours, Saved::now().ok()),
     };
     let watch = ChildWatch::new(interrupt).map_err(Problem::Run)?;
     let mut child = RunningChild::start(command, group).map_err(Problem::Run)?;

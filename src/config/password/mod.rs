@@ -281,7 +281,7 @@ fn from_terminal(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Erro
 pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
     let user = ServerText::from(login.user);
     let host = ServerText::from(login.host);
-    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupt)?;
+    let typed = prompt::ask(&format!("Password for {user} at {host}: "), interrupt)?;
     secret(typed, "the terminal")
 }
 

@@ -2,9 +2,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
+use rustix::io::retry_on_intr;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+
+use crate::os::signals::{Interrupt, WaitError};
 
 /// True if nothing is asked on the terminal.
 static IS_LEFT_ALONE: AtomicBool = AtomicBool::new(false);
@@ -27,20 +33,47 @@ pub(super) struct Saved {
 }
 
 impl Saved {
-    /// Saves the settings, if there is a terminal.
-    pub(super) fn now() -> Option<Self> {
+    /// Saves the settings.
+    ///
+    /// # Errors
+    /// There is no terminal.
+    pub(super) fn now() -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
-        let settings = termios::tcgetattr(&terminal).ok()?;
-        Some(Self { terminal, settings })
+        let terminal = options.read(true).write(true).open("/dev/tty")?;
+        let settings = termios::tcgetattr(&terminal)?;
+        Ok(Self { terminal, settings })
     }
 
     /// Turns the echo off.
-    pub(super) fn hide(&self) {
+    ///
+    /// # Errors
+    /// The terminal refuses that, so that a password would be seen.
+    pub(super) fn hide(&self) -> io::Result<()> {
         let mut settings = self.settings.clone();
         settings.local_modes.remove(LocalModes::ECHO);
-        // If the terminal refuses this, it also refuses rpassword, which then returns an error.
-        let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &settings);
+        Ok(termios::tcsetattr(
+            &self.terminal,
+            OptionalActions::Now,
+            &settings,
+        )?)
+    }
+
+    /// Writes a text to the terminal.
+    pub(super) fn write(&self, text: &str) -> io::Result<()> {
+        (&self.terminal).write_all(text.as_bytes())
+    }
+
+    /// Waits until a line was typed.
+    pub(super) fn wait(&self, interrupt: &Interrupt, deadline: Instant) -> Result<(), WaitError> {
+        let terminal = self.terminal.as_fd();
+        interrupt.wait(terminal, PollFlags::IN, deadline, Duration::ZERO)
+    }
+
+    /// Reads a line into `buffer`. Returns its length.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(retry_on_intr(|| {
+            rustix::io::read(&self.terminal, &mut *buffer)
+        })?)
     }
 
     /// Restores the settings.
