@@ -1176,7 +1176,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__import)
-            opts="-n -c -q -v -h --dry-run --without-state --password-of --config --state-dir --quiet --verbose --json --color --progress --help fdm fetchmail getmail mpop"
+            opts="-n -c -q -v -h --dry-run --without-state --password-of --config --state-dir --quiet --verbose --json --color --progress --help fdm fetchmail getmail mpop thunderbird"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -17,6 +17,7 @@ fuzz_target!(|input: &[u8]| {
         OldProgram::Fetchmail,
         OldProgram::Getmail,
         OldProgram::Mpop,
+        OldProgram::Thunderbird,
     ] {
         let Ok(translation) = program.translate(&text, &around) else {
             continue;

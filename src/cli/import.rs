@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 /// The arguments of `import`.
 #[derive(Args, Clone, Debug, Eq, PartialEq)]
 pub struct ImportFromArgs {
-    /// The program that fetched the mail until now: fdm, fetchmail, getmail, mpop
+    /// The program until now: fdm, fetchmail, getmail, mpop, thunderbird
     #[arg(value_name = "PROGRAM", hide_possible_values = true)]
     pub program: ImportedProgram,
 
@@ -39,4 +39,6 @@ pub enum ImportedProgram {
     Getmail,
     /// mpop
     Mpop,
+    /// Thunderbird
+    Thunderbird,
 }

@@ -1,7 +1,5 @@
 //! getmailrc, the configuration of getmail6: sections of `name = value`, whose lists are Python tuples.
 
-use zeroize::Zeroizing;
-
 use super::{
     OldAccount, OldSurroundings, StatePlace, Translation, account_name, expanded, seconds, words,
 };
@@ -40,13 +38,17 @@ pub(super) fn translate(text: &str, around: &OldSurroundings<'_>) -> Result<Tran
         "getmailrc" => host,
         stem => stem,
     };
-    let mut account = OldAccount {
-        name: account_name(stem),
-        ..OldAccount::default()
-    };
+    let mut account = OldAccount::named(account_name(stem));
+    account.reads(format!("server = {host}"));
     account.set("server", host);
+    match get("retriever", "port") {
+        Some(port) => account.reads(format!("port = {port}")),
+        None => account.reads("(no port)"),
+    }
     account.set("port", port);
+    account.reads(format!("username = {user}"));
     account.set("user", user);
+    account.reads(format!("type = {kind}"));
     account.set_security(if is_tls { "tls" } else { "none" }, host);
     // getmail keeps mail unless it is told to delete it.
     let days = get("options", "delete_after").filter(|days| *days != "0");
@@ -55,14 +57,24 @@ pub(super) fn translate(text: &str, around: &OldSurroundings<'_>) -> Result<Tran
         (false, Some(days)) => format!("{days} days"),
         (false, None) => "true".to_owned(),
     };
+    account.reads(match (get("options", "delete"), days) {
+        (_, Some(days)) => format!("delete_after = {days}"),
+        (Some(delete), None) => format!("delete = {delete}"),
+        (None, None) => "(no delete)".to_owned(),
+    });
     account.set("keep", keep);
     if let Some(password) = get("retriever", "password") {
-        account.password = Some(Zeroizing::new(password.to_owned()));
+        account.reads("password = ***");
+        account.set_password(password);
     }
     if kind.contains("Multidrop") {
         account.note("a multidrop mailbox: mail for several recipients is not sorted; all of it goes to one destination");
     }
     for (section, name, value) in &entries {
+        account.reads(match &**name {
+            "password" => "password = ***".to_owned(),
+            _ => format!("{name} = {value}"),
+        });
         match &**section {
             "retriever" => retriever(&mut account, name, value, around),
             "destination" => {}
@@ -73,6 +85,10 @@ pub(super) fn translate(text: &str, around: &OldSurroundings<'_>) -> Result<Tran
         }
     }
     let value = |name: &str| get("destination", name).unwrap_or_default();
+    account.reads(match value("path") {
+        "" => format!("type = {}", value("type")),
+        path => format!("path = {path}"),
+    });
     destination(&mut account, &value, around);
     account.notes.dedup();
     account.state = Some(StatePlace {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::thunderbird;
+
 /// The unique-ids that an old program remembers.
 #[derive(Debug, Default)]
 pub struct KnownIds {
@@ -17,6 +19,8 @@ enum Spelling {
     Exact,
     /// fetchmail cuts them at the first blank, and at [`FETCHMAIL_CUT`].
     Cut,
+    /// Thunderbird stores them up to the first blank.
+    FirstWord,
     /// getmail replaces each `/` by `-`.
     NoSlash,
 }
@@ -108,6 +112,31 @@ impl KnownIds {
         }
     }
 
+    /// Reads popstate.dat: after a line `*HOST USER`, lines `FLAG UNIQUE-ID TIME`. A message whose flag says that only
+    /// a part of it was fetched is not known.
+    pub(super) fn of_thunderbird(state: &[u8], host: &str, user: &str) -> Self {
+        let mut ids = HashSet::new();
+        let mut is_ours = false;
+        for line in lines(state) {
+            if line.starts_with(b"*") {
+                let text = String::from_utf8_lossy(line);
+                is_ours = thunderbird::account(&text) == Some((host, user));
+                continue;
+            }
+            let mut words = line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty());
+            // k: kept on the server, d: to be deleted, b: too large, f: to be fetched as a whole.
+            if let (true, Some(b"k" | b"d"), Some(id)) = (is_ours, words.next(), words.next()) {
+                ids.insert(id.to_vec());
+            }
+        }
+        Self {
+            ids,
+            spelling: Spelling::FirstWord,
+        }
+    }
+
     /// Returns the number of unique-ids.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -123,13 +152,19 @@ impl KnownIds {
         match self.spelling {
             Spelling::Exact => self.ids.contains(unique_id),
             Spelling::Cut => {
-                let word = unique_id.split(|octet| octet.is_ascii_whitespace()).next();
-                let word = word.unwrap_or_default();
+                let word = first_word(unique_id);
                 self.ids.contains(&word[..word.len().min(FETCHMAIL_CUT)])
             }
+            Spelling::FirstWord => self.ids.contains(first_word(unique_id)),
             Spelling::NoSlash => self.ids.contains(&without_slashes(unique_id)),
         }
     }
+}
+
+/// Returns a unique-id up to its first blank.
+pub(super) fn first_word(unique_id: &[u8]) -> &[u8] {
+    let word = unique_id.split(u8::is_ascii_whitespace).next();
+    word.unwrap_or_default()
 }
 
 /// Returns a unique-id as getmail stores it.
@@ -207,6 +242,14 @@ mod tests {
         );
         assert_eq!(known.len(), 2);
         assert!(known.has(b"1234/abc@x") && known.has(b"plain1") && !known.has(b"broken"));
+    }
+
+    #[test]
+    fn thunderbird_knows_what_it_fetched_as_a_whole() {
+        let state = b"# POP3 State File\n\n*h joe\nk a 1\nd b 1\nb c 1\nf d 1\n*h ann\nk e 1\n";
+        let known = KnownIds::of_thunderbird(state, "h", "joe");
+        assert!(known.has(b"a") && known.has(b"b") && known.len() == 2);
+        assert!(KnownIds::of_thunderbird(state, "h", "ann").has(b"e x"));
     }
 
     #[test]

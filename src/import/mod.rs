@@ -8,10 +8,13 @@ mod fetchmail;
 mod getmail;
 mod known_ids;
 mod mpop;
+mod old_account;
 mod old_state;
+mod thunderbird;
 mod words;
 
 pub use known_ids::KnownIds;
+pub use old_account::OldAccount;
 pub use old_state::FetchedAccount;
 
 /// A program whose configuration can be translated.
@@ -25,6 +28,8 @@ pub enum OldProgram {
     Getmail,
     /// mpop.
     Mpop,
+    /// Thunderbird, of which only the state is read.
+    Thunderbird,
 }
 
 /// The surroundings in which an old configuration was read.
@@ -47,21 +52,6 @@ pub struct Translation {
     pub notes: Vec<String>,
 }
 
-/// An account of an old program.
-#[derive(Debug, Default)]
-pub struct OldAccount {
-    /// Its name.
-    pub name: String,
-    /// The keys of mailpull, with their values as they are typed after `-o`.
-    pub keys: Vec<(&'static str, String)>,
-    /// The password, if the old configuration holds it.
-    pub password: Option<zeroize::Zeroizing<String>>,
-    /// Settings that were not translated, with the alternative.
-    pub notes: Vec<String>,
-    /// The place of its state, if it has one.
-    pub state: Option<StatePlace>,
-}
-
 /// The place of an account's state.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StatePlace {
@@ -81,7 +71,13 @@ impl OldProgram {
             Self::Fetchmail => "fetchmail",
             Self::Getmail => "getmail",
             Self::Mpop => "mpop",
+            Self::Thunderbird => "thunderbird",
         }
+    }
+
+    /// Returns true if its configuration is translated, and not its state alone.
+    pub fn has_configuration(self) -> bool {
+        self != Self::Thunderbird
     }
 
     /// Translates its configuration. What cannot be translated is in the notes.
@@ -98,6 +94,7 @@ impl OldProgram {
             Self::Fetchmail => fetchmail::translate(text, around),
             Self::Getmail => getmail::translate(text, around),
             Self::Mpop => mpop::translate(text, around),
+            Self::Thunderbird => thunderbird::accounts(text),
         }
     }
 
@@ -108,35 +105,8 @@ impl OldProgram {
             Self::Fetchmail => KnownIds::of_fetchmail(state, &place.host, &place.user),
             Self::Getmail => KnownIds::of_getmail(state),
             Self::Mpop => KnownIds::of_mpop(state, &place.host, &place.user),
+            Self::Thunderbird => KnownIds::of_thunderbird(state, &place.host, &place.user),
         }
-    }
-}
-
-impl OldAccount {
-    fn set(&mut self, key: &'static str, value: impl Into<String>) {
-        self.keys.retain(|(other, _)| *other != key);
-        self.keys.push((key, value.into()));
-    }
-
-    fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
-    }
-
-    /// Sets the way to the server.
-    fn set_security(&mut self, security: &'static str, host: &str) {
-        self.set("security", security);
-        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&host) || host.starts_with('/');
-        if security == "none" && !is_here {
-            self.set("allow-cleartext", "true");
-            self.note(
-                "the connection has no TLS, as before, and others can read the mail; better: security = \"tls\"",
-            );
-        }
-    }
-
-    /// Sets a program to which mail is piped. What needs a shell gets one.
-    fn set_command(&mut self, key: &'static str, command: &str) {
-        self.set(key, words::command(command));
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use zeroize::Zeroizing;
-
 use super::{OldAccount, OldSurroundings, StatePlace, Translation, account_name, expanded, words};
 
 /// The settings of an account: the argument of each command, in the order of the last setting.
@@ -94,10 +92,7 @@ fn unquoted(argument: &str) -> &str {
 }
 
 fn account(name: &str, settings: &MpopSettings, around: &OldSurroundings<'_>) -> OldAccount {
-    let mut account = OldAccount {
-        name: account_name(name),
-        ..OldAccount::default()
-    };
+    let mut account = OldAccount::named(account_name(name));
     let get = |command: &str| {
         let found = settings.iter().find(|(other, _)| other == command);
         found
@@ -109,28 +104,41 @@ fn account(name: &str, settings: &MpopSettings, around: &OldSurroundings<'_>) ->
         let found = settings.iter().find(|(other, _)| other == command);
         found.map_or(default, |(_, argument)| ["", "on"].contains(&&**argument))
     };
+    // The command as the file spells it, or its absence.
+    let spelled = |command: &str| {
+        let found = settings.iter().find(|(other, _)| other == command);
+        found.map_or_else(|| format!("(no {command})"), spelled)
+    };
     let (host, user) = (
         get("host").unwrap_or_default(),
         get("user").unwrap_or_default(),
     );
+    account.reads(spelled("host"));
     account.set("server", host);
     if let Some(port) = get("port") {
+        account.reads(spelled("port"));
         account.set("port", port);
     }
+    account.reads(spelled("user"));
     account.set("user", user);
     let security = match (is_on("tls", false), is_on("tls_starttls", true)) {
         (true, true) => "starttls",
         (true, false) => "tls",
         (false, _) => "none",
     };
+    account.reads(spelled("tls"));
     account.set_security(security, host);
+    account.reads(spelled("keep"));
     // mpop deletes mail unless it is told to keep it.
     account.set("keep", is_on("keep", false).to_string());
     if let Some(password) = get("password") {
-        account.password = Some(Zeroizing::new(password.to_owned()));
+        account.reads(spelled("password"));
+        account.set_password(password);
     }
-    for (command, argument) in settings.iter().filter(|(_, argument)| !argument.is_empty()) {
-        translate_one(&mut account, command, argument, around);
+    let is_set = |(_, argument): &&(String, String)| !argument.is_empty();
+    for setting in settings.iter().filter(is_set) {
+        account.reads(self::spelled(setting));
+        translate_one(&mut account, &setting.0, &setting.1, around);
     }
     let file = get("uidls_file").unwrap_or("~/.mpop_uidls/%U_at_%H");
     let file = file.replace("%U", user).replace("%H", host);
@@ -140,6 +148,14 @@ fn account(name: &str, settings: &MpopSettings, around: &OldSurroundings<'_>) ->
         user: user.to_owned(),
     });
     account
+}
+
+/// Returns a setting as the file spells it, without a password.
+fn spelled((command, argument): &(String, String)) -> String {
+    match &**command {
+        "password" => "password ***".to_owned(),
+        _ => format!("{command} {argument}").trim_end().to_owned(),
+    }
 }
 
 /// Translates a command that stands for itself. Those that belong together are translated before.

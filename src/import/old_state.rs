@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::OldProgram;
-use super::known_ids::{FETCHMAIL_CUT, without_slashes};
+use super::known_ids::{FETCHMAIL_CUT, first_word, without_slashes};
 
 /// An account, and the messages that its old program must not fetch again.
 #[derive(Debug)]
@@ -24,7 +24,9 @@ impl OldProgram {
     /// The program has no such state. The text says why.
     pub fn state_of(self, accounts: &[FetchedAccount]) -> Result<Vec<u8>, String> {
         match self {
-            Self::Fdm => Err("a state for fdm cannot be written".to_owned()),
+            Self::Fdm | Self::Thunderbird => {
+                Err(format!("a state for {} cannot be written", self.name()))
+            }
             Self::Fetchmail => Ok(accounts.iter().flat_map(fetchmail_lines).collect()),
             Self::Getmail => match accounts {
                 [] => Ok(Vec::new()),
@@ -46,7 +48,7 @@ impl OldProgram {
 fn fetchmail_lines(account: &FetchedAccount) -> Vec<u8> {
     let mut text = Vec::new();
     for id in account.messages.keys() {
-        let word = id.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let word = first_word(id);
         let word = &word[..word.len().min(FETCHMAIL_CUT)];
         if !word.is_empty() {
             text.extend(format!("{}@{} ", account.user, account.host).bytes());

@@ -286,8 +286,9 @@ fn a_dry_run_writes_nothing_and_connects_to_nothing() {
 
     shown
         .succeeds()
-        .stdout_has("[accounts.work]\nserver = \"pop.invalid\"\n")
-        .stdout_has("# killsize deletes large messages unread")
+        .stdout_has("mpop                          mailpull\n")
+        .stdout_has("host pop.invalid              server = \"pop.invalid\"\n")
+        .stdout_has("killsize 100                  # killsize deletes large messages unread")
         .stdout_has("mpop remembers nothing of this account");
     assert!(!sandbox.config_file().exists());
 }
@@ -403,4 +404,95 @@ fn a_mistake_in_the_old_configuration_names_its_line() {
             .fails_with(78)
             .stderr_has(error);
     }
+}
+
+/// Writes a state of Thunderbird that has the first messages on the server.
+fn thunderbird_state(sandbox: &Sandbox, count: usize) {
+    let listed = sandbox.mailpull(["list", "--json"]).run().json_lines();
+    let ids = listed.iter().take(count).map(|line| &line["unique_id"]);
+    let lines: String = ids
+        .map(|id| format!("k {} 1795288683\n", id.as_str().expect("it has one")))
+        .collect();
+    let folder = "home/.thunderbird/x.default/Mail/127.0.0.1";
+    fs::create_dir_all(sandbox.path(folder)).expect("the sandbox can be written");
+    sandbox.write(
+        format!("{folder}/popstate.dat"),
+        format!("# POP3 State File\n\n*127.0.0.1 {USER}\n{lines}"),
+    );
+}
+
+#[test]
+fn the_state_of_thunderbird_is_for_a_configured_account() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    dovecot.deliver(&notes(["a", "b", "c"]));
+    let sandbox = Sandbox::with_work(dovecot.address(), "");
+    thunderbird_state(&sandbox, 2);
+    dovecot.deliver(&[note("d")]);
+
+    let imported = import(&sandbox, &["thunderbird"]);
+
+    imported
+        .succeeds()
+        .stdout_has("work: 2 of 4 messages on the server were known to thunderbird")
+        .stdout_has("Now remove the account from Thunderbird");
+    dovecot.deliver(&[note("e")]);
+    sandbox.fetch().succeeds();
+    assert_eq!(sandbox.work().messages().len(), 3);
+}
+
+#[test]
+fn a_state_of_thunderbird_needs_an_account() {
+    let sandbox = Sandbox::new();
+    import(&sandbox, &["thunderbird"])
+        .fails_with(64)
+        .stderr_has("thunderbird has no state in ");
+    let state = sandbox.write("home/popstate.dat", "*pop.example.org joe\nk a 1\n");
+    sandbox.config("[accounts.other]\nserver = \"h\"\nuser = \"joe\"\nmaildir = \"/m\"\n");
+    let state = state.display().to_string();
+    import(&sandbox, &["thunderbird", &state])
+        .fails_with(78)
+        .stderr_has("joe at pop.example.org: the configuration has no such account");
+}
+
+#[test]
+fn an_import_names_what_starts_the_old_program() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let text = format!(
+        "poll 127.0.0.1 proto pop3 port {} user '{USER}' password '{PASSWORD}' sslproto '' keep mda 'true'\n",
+        dovecot.address().port()
+    );
+    old_config(&sandbox, ".fetchmailrc", &text);
+    sandbox.write(
+        "home/.fetchmail.pid",
+        format!("{} 300\n", std::process::id()),
+    );
+    sandbox.script(
+        "path/crontab",
+        "echo '# fetchmail'; echo '*/5 * * * * fetchmail -s'",
+    );
+    let units = sandbox.path("config/systemd/user");
+    fs::create_dir_all(&units).expect("the sandbox can be written");
+    for name in ["mail.service", "mail.timer"] {
+        sandbox.write(
+            format!("config/systemd/user/{name}"),
+            "[Service]\nExecStart=/usr/bin/fetchmail\n",
+        );
+    }
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("path").display());
+
+    let imported = sandbox
+        .mailpull(["import", "fetchmail"])
+        .env("PATH", path)
+        .run();
+
+    imported
+        .succeeds()
+        .stdout_has("fetchmail --quit")
+        .stdout_has("crontab -e: */5 * * * * fetchmail -s\n")
+        .stdout_has("systemctl --user disable --now mail.timer\n");
 }

@@ -6,8 +6,6 @@ mod rules;
 mod value;
 mod words;
 
-use zeroize::Zeroizing;
-
 use parser::{FdmAccount, FdmClause, FdmConf};
 use value::FdmValue;
 
@@ -69,19 +67,24 @@ fn note_on_setting(setting: &FdmClause) -> Option<String> {
 }
 
 fn translated(old: &FdmAccount, conf: &FdmConf, around: &OldSurroundings<'_>) -> OldAccount {
-    let mut account = OldAccount {
-        name: account_name(&old.name),
-        ..OldAccount::default()
-    };
+    let mut account = OldAccount::named(account_name(&old.name));
     if old.is_disabled {
+        account.reads("disabled");
         account.set("enabled", "false");
     }
     let source = &old.source;
+    let spelled = |keyword: &str| match source.argument(keyword) {
+        None => format!("(no {keyword})"),
+        Some(value) if keyword == "pass" && value.text().is_some() => "pass ***".to_owned(),
+        Some(value) => format!("{keyword} {value}"),
+    };
     let text = |account: &mut OldAccount, keyword: &str| {
+        account.reads(spelled(keyword));
         read_tags(&text_of(source, keyword, account), around)
     };
     let host = match source.argument("pipe") {
         Some(command) => {
+            account.reads(spelled("pipe"));
             let words = ["sh", "-c", &command.to_string()].map(str::to_owned);
             account.set(
                 "tunnel-command",
@@ -92,27 +95,39 @@ fn translated(old: &FdmAccount, conf: &FdmConf, around: &OldSurroundings<'_>) ->
         None => text(&mut account, "server"),
     };
     account.set("server", &*host);
-    match &*text(&mut account, "port") {
-        "" | "pop3" | "pop3s" => {}
-        port => account.set("port", port),
+    if source.argument("port").is_some() {
+        match &*text(&mut account, "port") {
+            "pop3" | "pop3s" => {}
+            port => account.set("port", port),
+        }
     }
     let user = text(&mut account, "user");
     if !user.is_empty() {
         account.set("user", &*user);
     }
+    account.reads(match source.has("starttls") {
+        true => format!("{} starttls", source.keyword),
+        false => source.keyword.clone(),
+    });
     set_security(&mut account, source, conf, &host);
+    account.reads(spelled("pass"));
     match source.argument("pass") {
         None => account.note("fdm took the password, and the user if none was named, from ~/.netrc: set user and password-command"),
         Some(pass) => match pass.text() {
-            Some(password) => account.password = Some(Zeroizing::new(read_tags(password, around))),
+            Some(password) => account.set_password(&read_tags(password, around)),
             None => account.set_command("password-command", &pass.printed()),
         },
     }
     // fdm deletes mail unless it is told to keep it.
+    account.reads(match source.has("keep") {
+        true => "keep",
+        false => "(no keep)",
+    });
     account.set("keep", source.has("keep").to_string());
     set_limits(&mut account, conf);
     rules::set_destination(&mut account, &old.name, conf, around);
     if source.has("old-only") {
+        account.reads("old-only");
         account.note("old-only: mailpull fetches what is new");
     }
     match source.argument("cache") {
@@ -124,10 +139,13 @@ fn translated(old: &FdmAccount, conf: &FdmConf, around: &OldSurroundings<'_>) ->
                 user,
             });
         }
-        None if source.has("keep") => account.note(
-            "fdm kept the mail and fetched all of it each time; to leave there what is on the server now: mailpull \
-             seen catch-up",
-        ),
+        None if source.has("keep") => {
+            account.reads("keep");
+            account.note(
+                "fdm kept the mail and fetched all of it each time; to leave there what is on the server now: \
+                 mailpull seen catch-up",
+            );
+        }
         None => {}
     }
     account
@@ -176,6 +194,12 @@ fn set_limits(account: &mut OldAccount, conf: &FdmConf) {
         let Some(value) = setting.argument("").map(FdmValue::to_string) else {
             continue;
         };
+        let flags: String = setting
+            .flags
+            .iter()
+            .map(|flag| format!(" {flag}"))
+            .collect();
+        account.reads(format!("set {} {value}{flags}", setting.keyword));
         match &*setting.keyword {
             "maximum-size" => {
                 let unit = setting.flags.first().map_or("", |unit| &unit[..1]);

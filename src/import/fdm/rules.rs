@@ -17,6 +17,7 @@ pub(super) fn set_destination(
         skipped: Vec::new(),
     };
     let found = search.in_rules(&conf.rules);
+    account.reads("match");
     let lines: Vec<_> = search.skipped.iter().map(usize::to_string).collect();
     if !lines.is_empty() {
         account.note(format!(
@@ -32,6 +33,9 @@ pub(super) fn set_destination(
     deliveries.sort_by_key(|delivery| !is_place(delivery));
     let mut has_place = false;
     for delivery in &deliveries {
+        let argument = delivery.argument("").or(delivery.argument("server"));
+        let argument = argument.map(ToString::to_string).unwrap_or_default();
+        account.reads(format!("action {} {argument}", delivery.keyword).trim_end());
         let is_other = has_place || !deliver(account, delivery, name, around);
         if is_other {
             account.note(format!(

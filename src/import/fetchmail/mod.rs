@@ -3,8 +3,6 @@
 mod parser;
 mod words;
 
-use zeroize::Zeroizing;
-
 use parser::{FLAGS, FetchmailSettings, Fetchmailrc, PolledServer};
 
 use super::words as values;
@@ -98,6 +96,20 @@ impl FetchmailAccount<'_> {
         self.get(flag) == Some("true")
     }
 
+    /// Returns a setting as the file spells it, without a password.
+    fn spelled(&self, keyword: &str) -> String {
+        match self.get(keyword) {
+            None => format!("(no {keyword})"),
+            Some(_) if keyword == "password" => "password ***".to_owned(),
+            Some("true") => keyword.to_owned(),
+            Some("false") => format!("no {keyword}"),
+            Some(argument) if argument.is_empty() || argument.contains(' ') => {
+                format!("{keyword} '{argument}'")
+            }
+            Some(argument) => format!("{keyword} {argument}"),
+        }
+    }
+
     /// Translates the account.
     ///
     /// # Errors
@@ -112,29 +124,38 @@ impl FetchmailAccount<'_> {
                 "{user} at {host} is fetched by {protocol} and left out: mailpull speaks POP3"
             ));
         }
-        let mut account = OldAccount {
-            name: match self.is_only {
-                true => account_name(server),
-                false => account_name(&format!("{server}-{user}")),
-            },
-            ..OldAccount::default()
-        };
+        let mut account = OldAccount::named(match self.is_only {
+            true => account_name(server),
+            false => account_name(&format!("{server}-{user}")),
+        });
+        account.reads(self.spelled("protocol"));
         if protocol == "auto" {
             account.note("no protocol was named; it is taken for POP3");
         }
+        account.reads(format!("poll {server}"));
         if self.server.is_skipped {
+            account.reads(format!("skip {server}"));
             account.set("enabled", "false");
         }
-        account.set("server", host);
-        if let Some(port) = self.get("port").or(self.get("service")) {
-            account.set("port", port);
+        if self.get("via").is_some() {
+            account.reads(self.spelled("via"));
         }
+        account.set("server", host);
+        for keyword in ["service", "port"] {
+            if let Some(port) = self.get(keyword) {
+                account.reads(self.spelled(keyword));
+                account.set("port", port);
+            }
+        }
+        account.reads(self.spelled("user"));
         account.set("user", user);
         self.set_security(&mut account, host);
         // fetchmail deletes mail unless it is told to keep it.
+        account.reads(self.spelled("keep"));
         account.set("keep", self.is_on("keep").to_string());
         if let Some(password) = self.get("password") {
-            account.password = Some(Zeroizing::new(password.to_owned()));
+            account.reads(self.spelled("password"));
+            account.set_password(password);
         }
         self.set_login(&mut account, &protocol);
         self.set_destination(&mut account);
@@ -142,6 +163,7 @@ impl FetchmailAccount<'_> {
         for (keyword, _) in self.settings.iter().rev() {
             if !seen.contains(&&**keyword) {
                 seen.push(&**keyword);
+                account.reads(self.spelled(keyword));
                 self.translate_one(&mut account, keyword, self.get(keyword).unwrap_or_default());
             }
         }
@@ -156,6 +178,7 @@ impl FetchmailAccount<'_> {
     fn set_security(&self, account: &mut OldAccount, host: &str) {
         let is_here =
             ["localhost", "127.0.0.1", "::1"].contains(&host) || self.get("plugin").is_some();
+        account.reads(self.spelled("ssl"));
         if self.is_on("ssl") {
             account.set_security("tls", host);
         } else if self.get("sslproto") == Some("") || is_here {
@@ -165,6 +188,7 @@ impl FetchmailAccount<'_> {
             account.note("fetchmail used TLS if the server offered it; mailpull requires it: security = \"starttls\"");
         }
         if self.get("sslcertck") == Some("false") {
+            account.reads(self.spelled("sslcertck"));
             account.set("tls-verify", "false");
             account.note("the certificate is not checked, as before; better: pin it by tls-pin");
         }
@@ -172,7 +196,11 @@ impl FetchmailAccount<'_> {
 
     fn set_login(&self, account: &mut OldAccount, protocol: &str) {
         if protocol == "apop" {
+            account.reads(self.spelled("protocol"));
             account.set("auth", "apop");
+        }
+        if self.get("auth").is_some() {
+            account.reads(self.spelled("auth"));
         }
         match self.get("auth") {
             None | Some("any" | "password") => {}
@@ -191,6 +219,7 @@ impl FetchmailAccount<'_> {
             .unwrap_or_default()
             .split_whitespace()
             .collect();
+        account.reads(self.spelled("is"));
         let local = match names[..] {
             [] => self.around.local_user,
             [one] if !one.contains(['=', '*']) => one,
@@ -206,6 +235,7 @@ impl FetchmailAccount<'_> {
         if line.contains("%L") {
             account.set("local-user", local);
         }
+        account.reads(self.spelled("mda"));
         account.set("mda", values::mda(&line));
         if self.get("mda").is_none() {
             account.note("fetchmail handed the mail to the SMTP server of this machine; mailpull hands it to sendmail, with the same effect");

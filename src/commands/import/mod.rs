@@ -1,8 +1,10 @@
 //! `mailpull import`: takes over the accounts of another fetcher, and what it has fetched.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, fs};
+
+use places::{read, unreadable, usual_places};
 
 use super::{Context, print_line, seen};
 use crate::cli::{ImportFromArgs, ImportedProgram};
@@ -11,8 +13,9 @@ use crate::exit::{Exit, Failure};
 use crate::import::{KnownIds, OldAccount, OldProgram, OldSurroundings, Translation};
 use crate::mail::maildrop::Position;
 
-/// The largest configuration or state that is read, in octets.
-const LARGEST_FILE: u64 = 256 << 20;
+mod places;
+mod sides;
+mod stop;
 
 /// Translates the configuration of another fetcher, marks as seen what it has fetched of each account, and adds the
 /// account to mailpull's configuration. An account that is there already is not changed, so that an import that
@@ -23,13 +26,40 @@ pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<E
         ImportedProgram::Fetchmail => OldProgram::Fetchmail,
         ImportedProgram::Getmail => OldProgram::Getmail,
         ImportedProgram::Mpop => OldProgram::Mpop,
+        ImportedProgram::Thunderbird => OldProgram::Thunderbird,
     };
     let home = config::home()?;
-    let file = match &arguments.file {
-        Some(file) => std::path::absolute(file).map_err(|error| unreadable(file, &error))?,
-        None => usual_place(program, &home)?,
+    let files = match &arguments.file {
+        Some(file) => vec![std::path::absolute(file).map_err(|error| unreadable(file, &error))?],
+        None => usual_places(program, &home)?,
     };
-    let text = read(&file)?;
+    let mut exit = Exit::Done;
+    let mut count = 0;
+    for file in &files {
+        let translation = translate(program, file, &home)?;
+        if let Some(name) = &arguments.password_of {
+            return print_password(&translation, name);
+        }
+        let import = Import {
+            program,
+            file,
+            is_dry: arguments.dry_run,
+            leaves_state: arguments.without_state,
+            context,
+        };
+        count += translation.accounts.len();
+        exit = exit.max(import.run(translation)?);
+    }
+    if !arguments.dry_run && exit == Exit::Done && count > 0 {
+        for line in stop::advice(program, &home, &context.interrupt) {
+            print_line(&line);
+        }
+    }
+    Ok(exit)
+}
+
+fn translate(program: OldProgram, file: &Path, home: &Path) -> Result<Translation, Failure> {
+    let text = read(file)?;
     let text = String::from_utf8_lossy(&text);
     let local_user = env::var("LOGNAME")
         .or_else(|_| env::var("USER"))
@@ -40,21 +70,10 @@ pub(super) fn run(arguments: &ImportFromArgs, context: &Context<'_>) -> Result<E
         local_user: &local_user,
         file_stem: stem.trim_start_matches('.'),
     };
-    let translation = program.translate(&text, &around).map_err(|why| {
+    program.translate(&text, &around).map_err(|why| {
         let what = format!("{}: {why}", file.display());
         Failure::new(what, Exit::Configuration)
-    })?;
-    if let Some(name) = &arguments.password_of {
-        return print_password(&translation, name);
-    }
-    let import = Import {
-        program,
-        file: &file,
-        is_dry: arguments.dry_run,
-        leaves_state: arguments.without_state,
-        context,
-    };
-    import.run(translation)
+    })
 }
 
 /// An import of one configuration.
@@ -82,9 +101,6 @@ impl Import<'_> {
         for note in &translation.notes {
             print_line(&format!("{}: {note}", self.file.display()));
         }
-        if !self.is_dry && exit == Exit::Done && !translation.accounts.is_empty() {
-            print_line(self.farewell());
-        }
         Ok(exit)
     }
 
@@ -92,6 +108,9 @@ impl Import<'_> {
     /// the next run, so a kill in between must not leave it there without its state.
     fn account(&self, old: &OldAccount) -> Result<(), Failure> {
         let chosen = self.context.global.config.as_deref();
+        if !self.program.has_configuration() {
+            return self.take_over(old, &self.configured(old)?);
+        }
         let mut new_account = NewAccount::new(chosen, &self.options(old)?)?;
         let path = new_account.path();
         if new_account.is_taken(&old.name) {
@@ -105,8 +124,9 @@ impl Import<'_> {
         }
         self.take_over(old, &new_account.account()?)?;
         if self.is_dry {
+            let shown = sides::side_by_side(old, self.program.name(), &new_account.text());
             // A reader who closed standard output has seen enough.
-            let _ = writeln!(io::stdout().lock(), "{}", *new_account.text());
+            let _ = writeln!(io::stdout().lock(), "{shown}");
             return Ok(());
         }
         new_account.write(&self.context.interrupt)?;
@@ -143,15 +163,35 @@ impl Import<'_> {
         Ok(format!("{words:?}"))
     }
 
+    /// Returns the account of mailpull that has the same server and user.
+    fn configured(&self, old: &OldAccount) -> Result<Account, Failure> {
+        let place = old.state.as_ref();
+        let config = config::load(self.context.global.config.as_deref())?;
+        let names: Vec<_> = config.names().map(str::to_owned).collect();
+        for name in names {
+            // Another account may have a mistake.
+            let Ok(account) = seen::find(&name, self.context) else {
+                continue;
+            };
+            let host = account.dial.net.endpoint.host();
+            if place.is_some_and(|place| place.user == account.dial.user && place.host == host) {
+                return Ok(account);
+            }
+        }
+        let what = format!("{}: the configuration has no such account", old.name);
+        let hint = "Add it with mailpull account add, repeat the import, and only then fetch";
+        Err(Failure::new(what, Exit::Configuration).with_hint(hint))
+    }
+
     /// Marks as seen what the old program has fetched and the server still lists.
     fn take_over(&self, old: &OldAccount, account: &Account) -> Result<(), Failure> {
-        let (name, program) = (&old.name, self.program.name());
+        let (name, program) = (&account.name, self.program.name());
         let Some(place) = old.state.as_ref().filter(|_| !self.leaves_state) else {
             return Ok(());
         };
         let file = match self.file.parent() {
-            Some(folder) => folder.join(&place.file),
-            None => place.file.clone(),
+            Some(folder) if self.program.has_configuration() => folder.join(&place.file),
+            _ => self.file.to_owned(),
         };
         let known = match fs::exists(&file) {
             Ok(false) => KnownIds::default(),
@@ -207,22 +247,6 @@ impl Import<'_> {
         );
         Failure::new(what, Exit::Configuration).with_hint(hint)
     }
-
-    /// Says how to stop the old program.
-    fn farewell(&self) -> &'static str {
-        match self.program {
-            OldProgram::Fdm => "Now stop fdm: remove its line from crontab -e, or its systemd unit",
-            OldProgram::Fetchmail => {
-                "Now stop fetchmail: fetchmail --quit; remove its line from crontab -e; systemctl disable --now fetchmail"
-            }
-            OldProgram::Getmail => {
-                "Now stop getmail: remove its line from crontab -e, or its systemd unit"
-            }
-            OldProgram::Mpop => {
-                "Now stop mpop: remove its line from crontab -e, or its systemd unit"
-            }
-        }
-    }
 }
 
 /// Prints a password of the old configuration to a pipe.
@@ -249,47 +273,4 @@ fn print_password(translation: &Translation, name: &str) -> Result<Exit, Failure
         Failure::new(format!("cannot print the password: {error}"), Exit::LocalIo)
     })?;
     Ok(Exit::Done)
-}
-
-/// Returns the usual place of a configuration.
-fn usual_place(program: OldProgram, home: &Path) -> Result<PathBuf, Failure> {
-    let config = config::user_config_folder().unwrap_or_else(|| home.join(".config"));
-    let places = match program {
-        OldProgram::Fdm => vec![home.join(".fdm.conf"), PathBuf::from("/etc/fdm.conf")],
-        OldProgram::Fetchmail => vec![home.join(".fetchmailrc")],
-        OldProgram::Getmail => vec![
-            config.join("getmail/getmailrc"),
-            home.join(".getmail/getmailrc"),
-        ],
-        OldProgram::Mpop => vec![home.join(".mpoprc"), config.join("mpop/config")],
-    };
-    if let Some(found) = places.iter().find(|place| place.exists()) {
-        return Ok(found.clone());
-    }
-    let names: Vec<_> = places
-        .iter()
-        .map(|place| place.display().to_string())
-        .collect();
-    let what = format!(
-        "{} has no configuration at {}",
-        program.name(),
-        names.join(" or ")
-    );
-    let hint = format!("Name it: mailpull import {} FILE", program.name());
-    Err(Failure::new(what, Exit::Usage).with_hint(hint))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let cannot = |error: io::Error| unreadable(path, &error);
-    let size = fs::metadata(path).map_err(cannot)?.len();
-    if size > LARGEST_FILE {
-        let what = format!("{} is too large: {size} octets", path.display());
-        return Err(Failure::new(what, Exit::Configuration));
-    }
-    fs::read(path).map_err(cannot)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    let what = format!("cannot read {}: {error}", path.display());
-    Failure::new(what, Exit::Configuration)
 }
