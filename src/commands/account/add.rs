@@ -2,6 +2,7 @@
 //! configuration. At a terminal a [`Wizard`] asks for what is missing. Existing accounts are not changed.
 
 use super::super::questions::Questions;
+use super::test::TestDetail;
 use super::wizard::Wizard;
 use super::{discovery, test};
 use crate::cli;
@@ -47,7 +48,7 @@ fn add(
         return Err(missing("--maildir"));
     }
     if !arguments.no_test && !wants_login(&account) {
-        let exit = test::test(&account, context);
+        let exit = test::test(&account, TestDetail::Steps, context);
         if exit != Exit::Done {
             let words = "not added; --no-test adds it anyway";
             super::report_finding(&Finding::new("account", words), &account, context);

@@ -30,12 +30,25 @@ pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Ex
     };
     let account =
         config::accounts(&selector, context.global.config.as_deref(), &overrides)?.one()?;
-    Ok(test(&account, context))
+    Ok(test(&account, TestDetail::Steps, context))
+}
+
+/// The findings of a test that are reported.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TestDetail {
+    /// All of them.
+    Steps,
+    /// Those about the server and the mailbox as a whole, and what may help.
+    Outcome,
 }
 
 /// Tests an account and reports the findings.
-pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
-    let report = |finding: &Finding| super::report_finding(finding, account, context);
+pub(super) fn test(account: &Account, detail: TestDetail, context: &Context<'_>) -> Exit {
+    let report = |finding: &Finding| {
+        if detail == TestDetail::Steps || !STEPS.contains(&finding.topic) {
+            super::report_finding(finding, account, context);
+        }
+    };
     let dial = &account.dial;
     report(&findings::of_account(
         &dial.net.endpoint,
@@ -193,3 +206,14 @@ fn causes(account: &Account, exit: Exit) -> Vec<Finding> {
     let finding = |rule: String| Finding::new("likely", rule);
     rules.into_iter().map(finding).collect()
 }
+
+/// The topics of single steps.
+const STEPS: &[&str] = &[
+    "address",
+    "capabilities",
+    "certificate",
+    "greeting",
+    "mechanism",
+    "round trip",
+    "tls",
+];

@@ -2,6 +2,7 @@
 
 use super::super::super::questions::Proposal;
 use super::super::add::wants_login;
+use super::super::test::TestDetail;
 use super::super::{providers, test};
 use super::obstacle::Obstacle;
 use super::server::BlockedServer;
@@ -9,6 +10,7 @@ use super::{Turn, Wizard, WizardStep};
 use crate::config::Account;
 use crate::dial::Security;
 use crate::exit::{Exit, Failure};
+use crate::report::plain::Verbosity;
 
 /// What can be done after an attempt that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,7 +32,12 @@ impl Wizard<'_> {
         if self.arguments.no_test || wants_login(&account) && !was_typed {
             return Ok(Turn::Unasked);
         }
-        let exit = test::test(&account, self.context);
+        let is_brief = !self.context.global.json && self.context.verbosity <= Verbosity::Normal;
+        let detail = match is_brief {
+            true => TestDetail::Outcome,
+            false => TestDetail::Steps,
+        };
+        let exit = test::test(&account, detail, self.context);
         match exit {
             Exit::Done => Ok(Turn::Unasked),
             Exit::Signal(signal) => Err(Failure::new("interrupted", Exit::Signal(signal))),
@@ -55,7 +62,11 @@ impl Wizard<'_> {
             Security::Tls => "tls",
         };
         let obstacle = self.look_at(account, security).err()?;
-        (obstacle != Obstacle::Other).then(|| BlockedServer {
+        let has_way = matches!(
+            obstacle,
+            Obstacle::Unknown { .. } | Obstacle::Name | Obstacle::NoTls
+        );
+        has_way.then(|| BlockedServer {
             server: self
                 .new_account
                 .answer("server")

@@ -13,6 +13,10 @@ pub(super) enum Obstacle {
     Name,
     /// The server speaks no TLS where TLS should begin.
     NoTls,
+    /// The name has no address.
+    NoAddress,
+    /// Nobody answers at this port.
+    NoAnswer,
     /// Another one.
     Other,
 }
@@ -28,6 +32,8 @@ impl Obstacle {
                 error if error.is_not_tls() => Self::NoTls,
                 _ => Self::Other,
             },
+            dial::Error::Net(net::Error::Resolve { .. }) => Self::NoAddress,
+            dial::Error::Net(net::Error::Connect { .. }) => Self::NoAnswer,
             _ => Self::Other,
         }
     }
@@ -42,8 +48,13 @@ impl Obstacle {
         }
     }
 
-    /// Returns true if the server has begun TLS, and its certificate is the obstacle.
-    pub(super) fn is_of_certificate(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Name)
+    /// Returns true if it is in the way whether TLS is begun from the first octet or by STLS.
+    pub(super) fn lasts(&self, has_port: bool) -> bool {
+        match self {
+            // A server that has shown a certificate would not greet without TLS.
+            Self::Unknown { .. } | Self::Name | Self::NoAddress => true,
+            Self::NoAnswer => has_port,
+            Self::NoTls | Self::Other => false,
+        }
     }
 }

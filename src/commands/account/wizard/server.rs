@@ -68,13 +68,6 @@ impl Wizard<'_> {
         let given = self.arguments.security.as_deref();
         let mut blocked: Option<BlockedServer> = None;
         for security in securities(server, given) {
-            // A server that has shown a certificate begins with TLS, and would not greet without it.
-            if blocked
-                .as_ref()
-                .is_some_and(|it| it.obstacle.is_of_certificate())
-            {
-                break;
-            }
             let account = match self.new_account.account_at(server, security) {
                 Ok(account) => account,
                 Err(error) => return Ok(self.explain(&error.into())),
@@ -85,14 +78,19 @@ impl Wizard<'_> {
                     let signal = self.context.interrupt.signal().unwrap_or_default();
                     return Err(Failure::new("interrupted", Exit::Signal(signal)));
                 }
-                Err(obstacle) if blocked.is_none() || obstacle.is_of_certificate() => {
-                    blocked = Some(BlockedServer {
-                        server: server.to_owned(),
-                        security,
-                        obstacle,
-                    });
+                Err(obstacle) => {
+                    let is_last = obstacle.lasts(server.contains(':'));
+                    if blocked.is_none() || is_last {
+                        blocked = Some(BlockedServer {
+                            server: server.to_owned(),
+                            security,
+                            obstacle,
+                        });
+                    }
+                    if is_last {
+                        break;
+                    }
                 }
-                Err(_) => {}
             }
         }
         match blocked {
@@ -157,7 +155,7 @@ impl Wizard<'_> {
                 let words = "another server: one of those that the certificate is for";
                 ways.push((words, Way::Another));
             }
-            Obstacle::NoTls | Obstacle::Other => {}
+            Obstacle::NoTls | Obstacle::NoAddress | Obstacle::NoAnswer | Obstacle::Other => {}
         }
         if blocked.obstacle != Obstacle::Name {
             ways.push(("another server, or another port", Way::Another));
