@@ -7,4 +7,6 @@ use clap::Subcommand;
 pub enum ConfigCommand {
     /// Show all mistakes in the configuration; connect to no server
     Check,
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
 }

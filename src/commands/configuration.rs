@@ -1,5 +1,7 @@
 //! `mailpull config`: looks at the configuration.
 
+use std::io::{self, Write};
+
 use super::{Context, print_line};
 use crate::cli::ConfigCommand;
 use crate::config;
@@ -11,6 +13,11 @@ use crate::report::plain::Verbosity;
 pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check => check(context),
+        ConfigCommand::Schema => {
+            // A reader who closed standard output has seen enough.
+            let _ = io::stdout().lock().write_all(config::schema().as_bytes());
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -301,7 +301,8 @@ impl<'a> LineIndex<'a> {
     }
 }
 
-const LONGEST_NAME: usize = 64;
+/// The most octets of the name of an account or a target.
+pub(super) const LONGEST_NAME: usize = 64;
 
 /// The table of the accounts.
 pub(super) const ACCOUNTS: &str = "accounts";

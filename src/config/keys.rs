@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::config::password::Source;
 use crate::config::settings::{KeyEntry, Slot};
+use crate::config::shape::Shape;
 use crate::config::target_keys;
 use crate::config::values::choices::{self, Preset};
 use crate::config::values::delivery::{self, LmtpSecurity, TargetKind, WrittenTarget};
@@ -36,6 +37,10 @@ pub struct Key {
     pub otherwise: Option<&'static str>,
     /// The words that the value can be; empty if it can be anything else.
     pub words: &'static [&'static str],
+    /// The form of its values.
+    pub(super) shape: Shape,
+    /// The field of [`Settings`] that it fills. Keys with the same field exclude each other.
+    pub(super) field: &'static str,
     /// Its description, with the markup that this file explains.
     pub help: &'static str,
     /// Reads a value into the key's field.
@@ -74,7 +79,8 @@ pub(super) const SECRETS: [&str; 2] = ["password", "oauth2-client-secret"];
 ///
 /// A row whose field has no type shares the field of a row before it: such keys exclude each other,
 /// and an account's own key replaces whichever of them `[defaults]` has. A row reads its value by
-/// `read`, or calls a function that fills several fields by `put`.
+/// `read`, or calls a function that fills several fields by `put`. Without `words`, the form of the value
+/// is what the row `takes`, or else text.
 macro_rules! keys {
     ($($group:literal { $(
         $(#[doc = $help:literal])+
@@ -82,6 +88,7 @@ macro_rules! keys {
             $(, default $default:literal)?
             $(, otherwise $otherwise:literal)?
             $(, words [$($word:literal),+])?
+            $(, takes $shape:ident)?
             => $field:ident $(: $type:ty)? $(, read $read:path)? $(, put $put:path)?;
     )+ })+) => {
         /// The settings of one section, a URL or the command line.
@@ -107,6 +114,8 @@ macro_rules! keys {
                 default: first(&[$($default)?]),
                 otherwise: first(&[$($otherwise)?]),
                 words: &[$($($word),+)?],
+                shape: Shape::of(&[$($($word),+)?], &[$(Shape::$shape)?]),
+                field: stringify!($field),
                 help: concat!($($help, "\n"),+),
                 set: |settings, entry| {
                     $( entry.put(&mut settings.$field, $read) )?
@@ -125,7 +134,7 @@ keys! {
         /// The host, `"host:port"`, or the absolute path of a Unix socket. Required.
         "server" => server: Host, put KeyEntry::put_server;
         /// The port of the server.
-        "port", otherwise "995; 110 if `security` is `starttls` or `none`"
+        "port", otherwise "995; 110 if `security` is `starttls` or `none`", takes Port
             => port: u16, read server::port;
         /// `tls`: TLS from the first octet.
         /// `starttls`: the connection begins in cleartext and must switch to TLS (STLS) before the
@@ -161,7 +170,7 @@ keys! {
         /// The command `openssl x509 -in` *CERTIFICATE* `-noout -fingerprint -sha256` prints a pin.
         /// So does the error about a certificate with an unknown issuer, but only the owner of the
         /// server can say whether that pin is the right one.
-        "tls-pin" => tls_pin: Vec<Pin>, read server::pins;
+        "tls-pin", takes TextOrList => tls_pin: Vec<Pin>, read server::pins;
         /// With `false` the server's certificate is not checked at all: anyone who can redirect the
         /// connection gets the password and the mail. Every run prints a warning. A pin is as easy,
         /// and it is safe.
@@ -188,7 +197,7 @@ keys! {
         /// A list of a program and its arguments, such as
         /// `["ssh", "gate", "nc", "pop", "110"]`. The program's standard input and output are the
         /// connection. No shell is run.
-        "tunnel-command" => via, read via::tunnel;
+        "tunnel-command", takes List => via, read via::tunnel;
         /// The address of this machine to connect from. Only addresses of the server (or the proxy)
         /// of the same family are tried.
         "source-address" => source_address: IpAddr, read server::source_address;
@@ -196,15 +205,15 @@ keys! {
     "Timeouts and limits" {
         /// The time that each address of the server has to answer. All addresses together have
         /// three times as long.
-        "timeout-connect", default "30s" => timeout_connect: Duration, read values::duration;
+        "timeout-connect", default "30s", takes Duration => timeout_connect: Duration, read values::duration;
         /// The longest time that the server may be silent. The connection also ends if the server
         /// sends less than 32 octets a second for five minutes, or after a day. After six hours no
         /// further message is requested and the session ends normally. The next run continues
         /// where this one stopped.
-        "timeout", default "180s" => timeout: Duration, read values::duration;
+        "timeout", default "180s", takes Duration => timeout: Duration, read values::duration;
         /// The number of accounts with the same host in `server` that are processed at the same
         /// time. Slow accounts count, too.
-        "max-per-host", default "8" => max_per_host: u64, read values::count;
+        "max-per-host", default "8", takes Count => max_per_host: u64, read values::count;
     }
     "The login" {
         /// The name to log in with. Required.
@@ -243,7 +252,7 @@ keys! {
         /// The command that prints the password. A string is run by `sh -c`; a list is a program
         /// and its arguments, in which words for a shell are refused. The first line that it prints is
         /// the password. Status 75 is a temporary failure, any other but 0 a refused login. On a terminal the command may ask for a passphrase.
-        "password-command" => password, read secrets::password_command;
+        "password-command", takes TextOrList => password, read secrets::password_command;
         /// The file that holds the password. Only its owner may read it.
         "password-file" => password, read secrets::file;
         /// The environment variable that holds the password.
@@ -274,7 +283,7 @@ keys! {
         /// with `password`.
         "oauth2-client-secret" => oauth2_client_secret: Source, read secrets::literal;
         /// The command that prints the client's secret, as in `password-command`.
-        "oauth2-client-secret-command"
+        "oauth2-client-secret-command", takes TextOrList
             => oauth2_client_secret, read secrets::client_secret_command;
         /// The address where another provider issues tokens: https, or http to this machine. The
         /// request goes through the account's `proxy`. Redirects are not followed.
@@ -293,7 +302,7 @@ keys! {
             => oauth2_store: Backend, read choices::backend;
         /// The command of another program that obtains a token and prints it, as in
         /// `password-command`. mailpull then neither keeps nor renews tokens.
-        "oauth2-token-command" => password, read secrets::token_command;
+        "oauth2-token-command", takes TextOrList => password, read secrets::token_command;
     }
     "The delivery" {
         /// The Maildir to deliver to. It is created if it does not exist, but the folder that
@@ -304,7 +313,8 @@ keys! {
         /// whoever can read their files can enter them. To share a Maildir with a group, use *0660*,
         /// and give the folder above it that group and the set-group-id bit
         /// (`chgrp GROUP DIR; chmod g+s DIR`).
-        "file-mode", default "0600" => file_mode: FileMode, read delivery::file_mode;
+        "file-mode", default "0600", words ["0600", "0640", "0644", "0660", "0664"]
+            => file_mode: FileMode, read delivery::file_mode;
         /// The program that delivers messages (MDA): a list, or a string that is split like the
         /// words of a shell. No shell is run, and what only a shell understands, such as `|`, `>` or
         /// `$HOME`, is refused: write `["sh", "-c", "..."]`. The program gets one message on its standard input,
@@ -314,16 +324,16 @@ keys! {
         ///
         /// If the program exits with 0, the message is delivered. Otherwise the message is kept,
         /// and the next run gives it to the program again.
-        "mda" => target, read delivery::mda;
+        "mda", takes TextOrList => target, read delivery::mda;
         /// The user of this machine whose mail it is: `%L` in `mda`, and the recipient with `lmtp` if there
         /// is no `recipient`.
         "local-user" => local_user: String, read delivery::local_user;
         /// The time that the program has for one message.
-        "mda-timeout", default "10 min" => mda_timeout: Duration, read values::duration;
+        "mda-timeout", default "10 min", takes Duration => mda_timeout: Duration, read values::duration;
         /// The number of messages that are given to programs at the same time, each to a process
         /// of its own. After a kill, up to this number of messages may be given to the program
         /// again.
-        "mda-jobs", default "1" => mda_jobs: u64, read delivery::jobs;
+        "mda-jobs", default "1", takes Count => mda_jobs: u64, read delivery::jobs;
         /// With `true` the program may be run by root.
         "mda-allow-root", default "false", words ["true", "false"]
             => mda_allow_root: bool, read values::boolean;
@@ -337,7 +347,7 @@ keys! {
         "mbox" => target, read delivery::mbox;
         /// The locks that are taken on the mbox file: a list of *fcntl* and *dotlock*, the lock file
         /// *FILE*`.lock`. Without *dotlock*, all programs that use the file must lock it by `fcntl`(2).
-        "mbox-lock", otherwise "both"
+        "mbox-lock", otherwise "both", takes Locks
             => mbox_lock: MboxLocks, read delivery::mbox_lock;
         /// The mail server that takes the messages by LMTP: the absolute path of its Unix socket, or
         /// `"host:port"` (port 24 if none is named). Messages wait in the spool until the server has
@@ -351,7 +361,7 @@ keys! {
         /// The name of a target, `[targets.NAME]`, or a list of names. See *A target*, below. With several
         /// targets, a message is delivered when each of them has it. One that is down or refuses a message
         /// keeps it from no other, and no other gets it again.
-        "deliver" => target, read delivery::deliver;
+        "deliver", takes TextOrList => target, read delivery::deliver;
         /// The recipient whom the server is told. With `lmtp`, this or `local-user` is required.
         "recipient" => recipient: EnvelopeAddress, read delivery::recipient;
         /// `none`: cleartext, which is allowed only to this machine unless `allow-cleartext` is set. The
@@ -393,7 +403,7 @@ keys! {
         /// new value comes from `-o` or `--keep=`. A message that the server
         /// lists again after its deletion is deleted once more. If it comes back twice, it stays
         /// until `--delete` is given at least a day later.
-        "keep", default "true" => keep: Keep, read choices::keep;
+        "keep", default "true", takes Keep => keep: Keep, read choices::keep;
     }
     "Rules and filters" {
         /// What becomes of new messages, as a list of tables, which are best written as sections:
@@ -410,25 +420,25 @@ keys! {
         ///
         /// If the rules have changed and more than 100 messages would be deleted by them, these stay, and the
         /// run reports it; `--delete` deletes them.
-        "rules" => rules: Vec<AccountRule>, put KeyEntry::put_rules;
+        "rules", takes Rules => rules: Vec<AccountRule>, put KeyEntry::put_rules;
         /// The program that decides about each message which has arrived and which no rule has taken away: a
         /// list, or a string that is split like the words of a shell. It gets the message on its standard input.
         /// With status 0 the message is delivered; with 99 it is thrown away and counts as delivered; with 100
         /// it stays on the server. With any other status, after a signal, or after `mda-timeout`, it is neither
         /// delivered nor deleted, and the next run asks again. See `docs/rules.md`.
-        "filter-command" => filter_command: Vec<String>, read programs::hook;
+        "filter-command", takes TextOrList => filter_command: Vec<String>, read programs::hook;
         /// With `true` what the filter prints takes the place of the message, if it is not empty.
         "filter-rewrites", default "false", words ["true", "false"]
             => filter_rewrites: bool, read values::boolean;
     }
     "How much is fetched" {
         /// The most messages that one run fetches. The next runs fetch the others.
-        "max-messages", otherwise "no limit" => max_messages: u64, read values::count;
+        "max-messages", otherwise "no limit", takes Count => max_messages: u64, read values::count;
         /// Larger messages stay on the server. Each of them is reported once.
-        "max-size", otherwise "no limit" => max_size: u64, read values::size;
+        "max-size", otherwise "no limit", takes Size => max_size: u64, read values::size;
         /// The most octets that one run fetches. At least one message is always fetched. If LIST names
         /// sizes that are too small, twice as much may arrive before the run ends.
-        "max-total", otherwise "no limit" => max_total: u64, read values::size;
+        "max-total", otherwise "no limit", takes Size => max_total: u64, read values::size;
         /// The order in which messages are fetched. With `newest-first` and a limit, each run after the first
         /// also fetches the oldest message that waits, so that no message waits endlessly. With
         /// `max-messages = 1` it does not.
@@ -437,22 +447,22 @@ keys! {
         /// The time between two visits, from begin to begin. `mailpull watch` visits each account at its
         /// interval, which is up to a tenth shorter or longer each time. `mailpull fetch` leaves an
         /// account out if nine tenths of its interval have not passed, unless it is named.
-        "interval", otherwise "each run of `mailpull fetch`; five minutes for `mailpull watch`"
+        "interval", otherwise "each run of `mailpull fetch`; five minutes for `mailpull watch`", takes Duration
             => interval: Duration, read values::duration;
     }
     "Commands around a visit" {
         /// The command that runs before the account is visited, for example to open a tunnel. A string is
         /// split into words like a shell does, but no shell is run. If it fails, or takes more than 60
         /// seconds, the account is left out (75). The variable *MAILPULL_ACCOUNT* has the account's name.
-        "pre-command" => pre_command: Vec<String>, read programs::hook;
+        "pre-command", takes TextOrList => pre_command: Vec<String>, read programs::hook;
         /// The command that runs after each visit. Beside *MAILPULL_ACCOUNT*, the variables
         /// *MAILPULL_STATUS*, *MAILPULL_DELIVERED*, *MAILPULL_DELETED*, *MAILPULL_FAILED* and
         /// *MAILPULL_OCTETS* have the exit status of the account, the numbers of messages and the octets
         /// delivered. It has 60 seconds. If it fails, that is a warning.
-        "post-command" => post_command: Vec<String>, read programs::hook;
+        "post-command", takes TextOrList => post_command: Vec<String>, read programs::hook;
         /// The command that runs after a visit that delivered mail, with the same variables: for example
         /// `["notmuch", "new"]`. What such a command prints goes to standard error.
-        "new-mail-command" => new_mail_command: Vec<String>, read programs::hook;
+        "new-mail-command", takes TextOrList => new_mail_command: Vec<String>, read programs::hook;
     }
     "What is reported" {
         /// A temporary error (status 75) is reported on standard error only when this many runs in
@@ -460,7 +470,7 @@ keys! {
         /// and with `-v`. The status is 75 from the first failure on.
         ///
         /// An error that ends one run after the other is reported once a day, and once that it is over.
-        "report-after", default "3" => report_after: u64, read values::count;
+        "report-after", default "3", takes Count => report_after: u64, read values::count;
     }
 }
 

@@ -33,8 +33,10 @@ mod peers;
 mod places;
 mod route;
 mod run_settings;
+mod schema;
 mod selection;
 mod settings;
+mod shape;
 pub(crate) mod shard;
 mod target_keys;
 mod targets;
@@ -54,6 +56,7 @@ pub use overrides::Overrides;
 pub(crate) use places::{home, state_folder, user_config_folder};
 pub use run_settings::{LogPlace, RunSettings};
 pub(crate) use run_settings::{parse_duration, parse_run_timeout};
+pub(crate) use schema::schema;
 pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;

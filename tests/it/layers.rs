@@ -195,7 +195,13 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ),
     (
         "serde_json",
-        &["oauth2/", "report/json.rs", "seen/record.rs"],
+        &[
+            "config/schema.rs",
+            "config/shape.rs",
+            "oauth2/",
+            "report/json.rs",
+            "seen/record.rs",
+        ],
     ),
     ("simple_dns", &["net/srv.rs"]),
     ("sha2", &["digest.rs"]),

@@ -15,6 +15,7 @@ mod completions;
 mod concurrent_runs;
 mod config;
 mod config_check;
+mod config_schema;
 mod connection_cuts;
 mod contrib;
 mod conversation;

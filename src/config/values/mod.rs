@@ -17,7 +17,7 @@ pub(super) mod rules;
 pub(super) mod secrets;
 pub(super) mod server;
 mod shell;
-mod units;
+pub(super) mod units;
 pub(super) mod via;
 
 /// A value as it was written. Text is wiped when dropped, and `Debug` shows only the kind.

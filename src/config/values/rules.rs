@@ -10,7 +10,7 @@ use crate::config::values::delivery::{self, WrittenTarget};
 use crate::rules::{AccountRule, Pattern, RuleAction, RuleCondition};
 
 /// The conditions that a rule can have.
-const CONDITIONS: [&str; 12] = [
+pub(in crate::config) const CONDITIONS: [&str; 12] = [
     "header",
     "matches",
     "from",
@@ -24,6 +24,9 @@ const CONDITIONS: [&str; 12] = [
     "not",
     "list-id",
 ];
+
+/// The actions that a rule can have.
+pub(in crate::config) const ACTIONS: [&str; 3] = ["leave", "discard", "delete"];
 
 /// A mistake in the rules, and where it is, if it is not where they begin.
 pub(in crate::config) struct RuleMistake {

@@ -21,18 +21,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         )
     };
     let (digits, unit) = split(text).ok_or_else(wrong)?;
-    let octets = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return Err(wrong()),
-    };
+    let octets = find(&SIZE_UNITS, unit).ok_or_else(wrong)?;
     multiply(digits, octets).ok_or_else(|| format!("is too large: {}", quoted(text)))
 }
 
@@ -49,14 +38,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         )
     };
     let (digits, unit) = split(text).ok_or_else(wrong)?;
-    let seconds = match unit.to_ascii_lowercase().as_str() {
-        "s" | "sec" | "secs" | "second" | "seconds" => 1,
-        "min" | "mins" | "minute" | "minutes" => 60,
-        "h" | "hour" | "hours" => 60 * 60,
-        "d" | "day" | "days" => DAY,
-        "w" | "week" | "weeks" => 7 * DAY,
-        _ => return Err(wrong()),
-    };
+    let seconds = find(&DURATION_UNITS, unit).ok_or_else(wrong)?;
     match multiply(digits, seconds) {
         Some(0) => Err("must be longer than zero".to_owned()),
         Some(seconds @ ..=LONGEST) => Ok(Duration::from_secs(seconds)),
@@ -74,9 +56,54 @@ fn split(text: &str) -> Option<(&str, &str)> {
     (!digits.is_empty()).then(|| (digits, unit.trim_start_matches([' ', '\t'])))
 }
 
+fn find(units: &[Unit], name: &str) -> Option<u64> {
+    let name = name.to_ascii_lowercase();
+    let unit = units.iter().find(|(unit, _)| *unit == name);
+    unit.map(|(_, factor)| *factor)
+}
+
 fn multiply(digits: &str, factor: u64) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
+
+/// A unit in lower case, and what it stands for. Users may write it in capitals.
+type Unit = (&'static str, u64);
+
+/// The units of a size, in octets.
+pub(in crate::config) const SIZE_UNITS: [Unit; 10] = [
+    ("", 1),
+    ("b", 1),
+    ("kb", 1_000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+];
+
+/// The units of a duration, in seconds.
+pub(in crate::config) const DURATION_UNITS: [Unit; 18] = [
+    ("s", 1),
+    ("sec", 1),
+    ("secs", 1),
+    ("second", 1),
+    ("seconds", 1),
+    ("min", 60),
+    ("mins", 60),
+    ("minute", 60),
+    ("minutes", 60),
+    ("h", 60 * 60),
+    ("hour", 60 * 60),
+    ("hours", 60 * 60),
+    ("d", DAY),
+    ("day", DAY),
+    ("days", DAY),
+    ("w", 7 * DAY),
+    ("week", 7 * DAY),
+    ("weeks", 7 * DAY),
+];
 
 const DAY: u64 = 24 * 60 * 60;
 
