@@ -61,6 +61,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Show h
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "list" -d 'Show what is on the server: date, size, sender and subject'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "show" -d 'Print one message without delivering it'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "delete" -d 'Delete messages from the server without fetching them'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "send" -d 'Hand a message to the server, which sends it (XTND XMIT)'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "status" -d 'Show when each account was fetched last, what failed, and what waits'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "watch" -d 'Stay in the foreground and fetch each account at its interval'
@@ -160,6 +161,18 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s q -l quiet 
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand send" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s n -l last -d 'Show only the last N messages' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l since -d 'Show only what was delivered since WHEN (2d, yesterday, 2026-11-30)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F

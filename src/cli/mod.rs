@@ -22,6 +22,7 @@ mod logout;
 mod options;
 mod rules;
 mod seen;
+mod send;
 mod show;
 mod status;
 mod usage_error;
@@ -45,6 +46,7 @@ pub use seen::{
     CatchUpArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs,
     SeenCommand,
 };
+pub use send::SendArgs;
 pub use show::ShowArgs;
 pub use status::StatusArgs;
 pub use usage_error::usage_error;
@@ -178,6 +180,8 @@ pub enum CliCommand {
     Show(ShowArgs),
     /// Delete messages from the server without fetching them
     Delete(DeleteArgs),
+    /// Hand a message to the server, which sends it (XTND XMIT)
+    Send(SendArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(LogArgs),
     /// Show when each account was fetched last, what failed, and what waits

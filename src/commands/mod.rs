@@ -41,8 +41,10 @@ mod questions;
 mod rules;
 mod run_limit;
 mod seen;
+mod send;
 mod show;
 mod status;
+mod temporary_file;
 mod watch;
 mod workers;
 
@@ -99,6 +101,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Logout(arguments) => logout::run(arguments, context),
         CliCommand::Rules(command) => rules::run(command, context),
         CliCommand::Seen(command) => seen::run(command, context),
+        CliCommand::Send(arguments) => send::run(arguments, context),
         CliCommand::Show(arguments) => show::run(arguments, context),
         CliCommand::Status(arguments) => status::run(arguments, context),
         CliCommand::Watch(arguments) => watch::run(arguments, context),
@@ -116,6 +119,7 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         | CliCommand::List(_)
         | CliCommand::Login(_)
         | CliCommand::Logout(_)
+        | CliCommand::Send(_)
         | CliCommand::Show(_)
         | CliCommand::Account(AccountCommand::Add(_) | AccountCommand::Test(_))
         | CliCommand::Seen(SeenCommand::CatchUp(_) | SeenCommand::Rematch(_)) => {

@@ -1,18 +1,17 @@
 //! `mailpull show`: prints a message without delivering it. Nothing is recorded.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::iter;
-use std::os::unix::fs::OpenOptionsExt;
 
 use super::credentials::Passwords;
+use super::temporary_file::{cannot_keep, nameless_file};
 use super::{Context, message_id, seen};
 use crate::cli;
 use crate::config::Account;
 use crate::exit::{Exit, Failure};
 
 use crate::net::Stream;
-use crate::os::random::random;
 use crate::poll::named::listed_as;
 use crate::pop3::{self, Ask, BeginningOf, Retrieved, Transaction};
 use crate::seen::Ledger;
@@ -111,26 +110,6 @@ impl ShowMessage<'_> {
         file.rewind().map_err(cannot_keep)?;
         Ok(file)
     }
-}
-
-/// Makes a private file that is gone when it is closed.
-fn nameless_file() -> io::Result<File> {
-    let unguessable = u128::from_ne_bytes(random());
-    let path = std::env::temp_dir().join(format!("mailpull-{unguessable:032x}"));
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)?;
-    fs::remove_file(&path)?;
-    Ok(file)
-}
-
-fn cannot_keep(error: io::Error) -> Failure {
-    let folder = std::env::temp_dir();
-    let what = format!("cannot keep the message in {}: {error}", folder.display());
-    Failure::new(what, Exit::LocalIo).with_hint("Name another folder in the variable TMPDIR")
 }
 
 /// Prints a message: exactly to a file or a pipe, and escaped on a terminal.

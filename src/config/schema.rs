@@ -191,8 +191,8 @@ mod tests {
                     .err()
                     .map(|error| error.to_string())
                     .unwrap_or_default();
-                let is_taken =
-                    !said.ends_with(&format!("not {name}")) && !said.contains("needs a unit");
+                let is_of_type = !said.ends_with(&format!(" {name}"));
+                let is_taken = is_of_type && !said.contains("needs a unit");
                 assert_eq!(
                     allows(&property(key), kind),
                     is_taken,

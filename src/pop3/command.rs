@@ -53,6 +53,8 @@ pub enum Command<'a> {
     Utf8,
     /// The user, before PASS.
     User(&'a str),
+    /// Offers a message that the server is to send. No RFC describes it; qpopper introduced it.
+    XtndXmit,
 }
 
 impl Command<'_> {
@@ -137,6 +139,7 @@ impl fmt::Display for Command<'_> {
             Self::Uidl => f.write_str("UIDL"),
             Self::Utf8 => f.write_str("UTF8"),
             Self::User(user) => write!(f, "USER {user}"),
+            Self::XtndXmit => f.write_str("XTND XMIT"),
         }
     }
 }

@@ -15,6 +15,8 @@ mod sasl_login;
 pub(crate) mod server_habits;
 pub(crate) mod server_profile;
 pub(crate) mod session_hints;
+mod stuff;
+mod submission;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod transaction;
@@ -32,5 +34,6 @@ pub use refusal::{Refusal, RefusalCause, RefusedStep, ResponseCode};
 pub use server_habits::ServerHabits;
 pub use server_profile::{CapaUse, Channel, ServerProfile};
 pub use session_hints::{Flight, Pipelining, PipeliningLog, SessionHints, Sizes};
+pub use submission::SubmissionError;
 pub use transaction::{BrokenDeletion, GoOn, QuitReply, Transaction};
 pub use unstuff::ResponseSize;

@@ -12,6 +12,7 @@ use super::reply::Status;
 use super::server_habits::ServerHabits;
 use super::server_profile::ServerProfile;
 use super::session_hints::{Pipelining, Sizes};
+use super::submission::{self, SubmissionError};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::deletable::Deletable;
@@ -346,6 +347,35 @@ impl<S: Read + Write> Transaction<S> {
     /// Begins to retrieve messages or headers, pipelined if the server allows that.
     pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
         Pipeline::new(&mut self.wire, self.pipelining, messages)
+    }
+
+    /// Hands a message to the server, which sends it to the recipients in its header (XTND XMIT).
+    ///
+    /// # Errors
+    /// The server does not take it, or the session fails. After [`SubmissionError::Unknown`] the message may
+    /// have been sent.
+    pub fn submit(&mut self, message: &mut impl Read) -> Result<(), SubmissionError> {
+        let offered = self.wire.send(&[Command::XtndXmit]);
+        let status = offered.and_then(|()| self.wire.reply());
+        match status.map_err(SubmissionError::NotSent)? {
+            Status::Positive(_) => {}
+            Status::Negative(refusal) => return Err(SubmissionError::NotTaken(refusal)),
+            status @ Status::Continue(_) => {
+                let error = Error::unexpected("XTND XMIT", status);
+                return Err(SubmissionError::NotSent(error));
+            }
+        }
+        submission::send_all(&mut self.wire, message)?;
+        let ended = self.wire.end_message();
+        let status = ended.and_then(|()| self.wire.reply());
+        match status.map_err(SubmissionError::Unknown)? {
+            Status::Positive(_) => Ok(()),
+            Status::Negative(refusal) => Err(SubmissionError::Refused(refusal)),
+            status @ Status::Continue(_) => {
+                let error = Error::unexpected("the message", status);
+                Err(SubmissionError::Unknown(error))
+            }
+        }
     }
 
     /// Sends NOOP, so that the server does not end the session while mailpull is busy elsewhere.

@@ -12,11 +12,15 @@ use super::command::Command;
 use super::error::GREETING;
 use super::reply::Status;
 use super::session_hints::{Flight, PipeliningLog};
+use super::stuff;
 use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
 use crate::pace::{Pace, Wait};
 use crate::text::ServerText;
 use crate::trace::{Direction, Trace};
+
+/// A message that is sent, as errors call it.
+const MESSAGE: &str = "the message";
 
 /// The most octets that are read from the connection at once.
 const BUFFER: usize = 64 * 1024;
@@ -254,6 +258,27 @@ impl<S: Read + Write> Wire<S> {
             .write_all(&out)
             .and_then(|()| self.stream.flush())
             .map_err(|source| Error::io("sending", waiting(), source))
+    }
+
+    /// Sends a part of a message.
+    pub(super) fn send_part(&mut self, octets: &[u8]) -> Result<(), Error> {
+        let written = self.stream.write_all(octets);
+        written.map_err(|source| Error::io("sending", MESSAGE, source))
+    }
+
+    /// Sends the line that ends a message. From then on the server may have it.
+    pub(super) fn end_message(&mut self) -> Result<(), Error> {
+        if let Some(trace) = &mut self.trace {
+            trace(Direction::Client, &"(the message)");
+        }
+        self.unanswered.push_back(Unanswered {
+            shown: MESSAGE.to_owned(),
+            octets: 0,
+            is_multi_line: false,
+        });
+        self.send_part(stuff::END)?;
+        let flushed = self.stream.flush();
+        flushed.map_err(|source| Error::io("sending", MESSAGE, source))
     }
 
     /// Reads the greeting, which belongs to no command. Lines around it are skipped, unless another protocol

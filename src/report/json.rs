@@ -263,6 +263,11 @@ pub(crate) fn signed_out(account: &str, user: &str, place: &str, was_there: bool
     .to_string()
 }
 
+/// Returns the line for a message that the server has taken for sending.
+pub(crate) fn sent(account: &str, server: &str) -> String {
+    json!({ "event": "sent", "account": account, "server": server }).to_string()
+}
+
 /// Returns the line for a finding about an account.
 pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({

@@ -79,6 +79,7 @@ mod scram;
 mod secrets;
 mod seen;
 mod selection;
+mod sending;
 mod several;
 mod shards;
 mod signals;

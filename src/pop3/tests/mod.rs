@@ -21,6 +21,7 @@ mod pipeline;
 mod refusal;
 mod sasl_login;
 pub(crate) mod script;
+mod submission;
 mod transaction;
 mod wire;
 
