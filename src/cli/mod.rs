@@ -32,7 +32,7 @@ pub use account::{AccountCommand, AddArgs, RemoveArgs, RenameArgs, TestArgs};
 pub use candidates::{CandidateKind, UnfinishedLine};
 pub use check::CheckArgs;
 pub use completions::{CandidatesArgs, CompletionsArgs, ShellName};
-pub use config::ConfigCommand;
+pub use config::{ConfigCommand, ConfigShowArgs};
 pub use delete::DeleteArgs;
 pub use fetch::{FetchArgs, FetchFlags};
 pub use import::{ImportFromArgs, ImportedProgram};

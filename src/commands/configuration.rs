@@ -3,16 +3,18 @@
 use std::io::{self, Write};
 
 use super::{Context, print_line};
-use crate::cli::ConfigCommand;
-use crate::config;
+use crate::cli::{ConfigCommand, ConfigShowArgs};
+use crate::config::{self, AppliedConfig, AppliedSection, AppliedSetting, Extent};
 use crate::exit::{Exit, Failure};
 use crate::report::Event;
+use crate::report::json::{self, SettingFacts};
 use crate::report::plain::Verbosity;
 
 /// Runs a command of `config`.
 pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check => check(context),
+        ConfigCommand::Show(arguments) => show(arguments, context),
         ConfigCommand::Schema => {
             // A reader who closed standard output has seen enough.
             let _ = io::stdout().lock().write_all(config::schema().as_bytes());
@@ -39,4 +41,45 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
         print_line(&format!("{path}: no mistakes; accounts: {accounts}"));
     }
     Ok(Exit::Done)
+}
+
+/// Shows the settings that apply to each account, with the place of each.
+fn show(arguments: &ConfigShowArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let chosen = context.global.config.as_deref();
+    let extent = match arguments.all {
+        true => Extent::WithDefaults,
+        false => Extent::Written,
+    };
+    let AppliedConfig { sections, unusable } =
+        AppliedConfig::read(chosen, &arguments.accounts, extent)?;
+    for (index, section) in sections.iter().enumerate() {
+        if context.global.json {
+            for setting in &section.settings {
+                print_line(&setting_event(section, setting));
+            }
+            continue;
+        }
+        if index > 0 {
+            print_line("");
+        }
+        if let Some(heading) = section.heading() {
+            print_line(&heading);
+        }
+        for setting in &section.settings {
+            let place = setting.place.as_deref().unwrap_or("the default");
+            print_line(&format!("{} = {}  # {place}", setting.key, setting.toml()));
+        }
+    }
+    Ok(context.report_unusable(&unusable).unwrap_or_default())
+}
+
+fn setting_event(section: &AppliedSection, setting: &AppliedSetting) -> String {
+    let name = |table| (section.table == Some(table)).then_some(section.name.as_str());
+    json::setting(&SettingFacts {
+        account: name("accounts"),
+        target: name("targets"),
+        key: &setting.key,
+        value: &setting.value,
+        place: setting.place.as_deref(),
+    })
 }

@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::origin::Origin;
 use crate::config::password::Source;
-use crate::config::settings::{KeyEntry, Slot};
+use crate::config::settings::{At, KeyEntry, Slot};
 use crate::config::shape::Shape;
 use crate::config::target_keys;
 use crate::config::values::choices::{self, Preset};
@@ -98,6 +99,16 @@ macro_rules! keys {
         }
 
         impl Settings {
+            /// Returns the key and the place of each setting.
+            pub(super) fn places(&self) -> Vec<(&'static str, &Origin)> {
+                let mut places = Vec::new();
+                $($($(
+                    let at: Option<&At<$type>> = self.$field.as_deref();
+                    places.extend(at.map(|at| (at.key, &at.origin)));
+                )?)+)+
+                places
+            }
+
             /// Takes each field that is absent here from other settings.
             pub(super) fn or(self, below: Self) -> Self {
                 Self {

@@ -13,6 +13,7 @@ use crate::os::secret_file::{CheckedFile, FileError, shown};
 
 mod account;
 mod accounts_dir;
+mod applied;
 mod check;
 mod connection;
 mod destination;
@@ -45,6 +46,7 @@ mod url;
 mod values;
 
 pub use account::Account;
+pub(crate) use applied::{AppliedConfig, AppliedSection, AppliedSetting, Extent};
 pub(crate) use check::{CheckedConfig, check};
 pub(crate) use document::is_account_name;
 pub(crate) use edit::{WrittenAccount, require_account_name};

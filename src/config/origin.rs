@@ -20,6 +20,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Returns the path of the file, as it is shown.
+    pub(super) fn path(&self) -> Option<&str> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Flag(_) | Self::Url => None,
+        }
+    }
+
     /// Returns true if it was typed on the command line.
     pub fn was_typed(&self) -> bool {
         !matches!(self, Self::File { .. })

@@ -111,7 +111,7 @@ impl Config {
     }
 
     /// Requires that there is an account with this name, in the right shard.
-    fn require(
+    pub(super) fn require(
         &self,
         name: &str,
         selector: &Selector<'_>,

@@ -268,6 +268,33 @@ pub(crate) fn sent(account: &str, server: &str) -> String {
     json!({ "event": "sent", "account": account, "server": server }).to_string()
 }
 
+/// The facts about a setting of the configuration.
+pub(crate) struct SettingFacts<'a> {
+    /// The account that it applies to.
+    pub account: Option<&'a str>,
+    /// The target that it applies to.
+    pub target: Option<&'a str>,
+    /// Its key.
+    pub key: &'a str,
+    /// Its value; a secret is masked.
+    pub value: &'a Value,
+    /// The file and line where it was written; `None` for a default.
+    pub place: Option<&'a str>,
+}
+
+/// Returns the line for a setting of the configuration.
+pub(crate) fn setting(facts: &SettingFacts<'_>) -> String {
+    json!({
+        "event": "setting",
+        "account": facts.account,
+        "target": facts.target,
+        "key": facts.key,
+        "value": facts.value,
+        "place": facts.place,
+    })
+    .to_string()
+}
+
 /// Returns the line for a finding about an account.
 pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({

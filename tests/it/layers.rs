@@ -196,6 +196,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     (
         "serde_json",
         &[
+            "config/applied.rs",
             "config/schema.rs",
             "config/shape.rs",
             "oauth2/",

@@ -16,6 +16,7 @@ mod concurrent_runs;
 mod config;
 mod config_check;
 mod config_schema;
+mod config_show;
 mod connection_cuts;
 mod contrib;
 mod conversation;
