@@ -349,21 +349,22 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -s q -l quiet -d 'Show only errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -l json -d 'Print each event as a JSON object on a line of its own'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -f -a "check" -d 'Show all mistakes in the configuration; connect to no server'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -f -a "show" -d 'Show what applies to each account, and where it was written'
-complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -f -a "schema" -d 'Print the JSON schema of the configuration, for editors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -f -a "check" -d 'Show all mistakes in the configuration; connect to no server'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -f -a "show" -d 'Show what applies to each account, and where it was written'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -f -a "edit" -d 'Edit the configuration; it is replaced only if it has no mistakes'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and not __fish_seen_subcommand_from check show edit schema" -f -a "schema" -d 'Print the JSON schema of the configuration, for editors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
@@ -389,6 +390,18 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_see
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'

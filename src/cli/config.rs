@@ -9,6 +9,8 @@ pub enum ConfigCommand {
     Check,
     /// Show what applies to each account, and where it was written
     Show(ConfigShowArgs),
+    /// Edit the configuration; it is replaced only if it has no mistakes
+    Edit,
     /// Print the JSON schema of the configuration, for editors
     Schema,
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Context, print_line};
+use super::{Context, edit_config, print_line};
 use crate::cli::{ConfigCommand, ConfigShowArgs};
-use crate::config::{self, AppliedConfig, AppliedSection, AppliedSetting, Extent};
+use crate::config::{self, AppliedConfig, AppliedSection, AppliedSetting, CheckedConfig, Extent};
 use crate::exit::{Exit, Failure};
 use crate::report::Event;
 use crate::report::json::{self, SettingFacts};
@@ -14,6 +14,7 @@ use crate::report::plain::Verbosity;
 pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check => check(context),
+        ConfigCommand::Edit => edit_config::run(context),
         ConfigCommand::Show(arguments) => show(arguments, context),
         ConfigCommand::Schema => {
             // A reader who closed standard output has seen enough.
@@ -26,18 +27,12 @@ pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit
 /// Shows all mistakes, each with its place and with what to write instead.
 fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     let checked = config::check(context.global.config.as_deref())?;
-    for mistake in &checked.mistakes {
-        let failure = Failure {
-            hint: mistake.hint(),
-            ..Failure::new(mistake, Exit::Configuration)
-        };
-        context.reporter("").report(Event::Problem(&failure));
-    }
+    report_mistakes(&checked, context);
     if !checked.mistakes.is_empty() {
         return Ok(Exit::Configuration);
     }
     if context.verbosity > Verbosity::Quiet && !context.global.json {
-        let config::CheckedConfig { path, accounts, .. } = checked;
+        let CheckedConfig { path, accounts, .. } = checked;
         print_line(&format!("{path}: no mistakes; accounts: {accounts}"));
     }
     Ok(Exit::Done)
@@ -82,4 +77,15 @@ fn setting_event(section: &AppliedSection, setting: &AppliedSetting) -> String {
         value: &setting.value,
         place: setting.place.as_deref(),
     })
+}
+
+/// Reports each mistake with its place and with what to write instead.
+pub(super) fn report_mistakes(checked: &CheckedConfig, context: &Context<'_>) {
+    for mistake in &checked.mistakes {
+        let failure = Failure {
+            hint: mistake.hint(),
+            ..Failure::new(mistake, Exit::Configuration)
+        };
+        context.reporter("").report(Event::Problem(&failure));
+    }
 }

@@ -24,6 +24,7 @@ mod context;
 mod credentials;
 mod delete;
 mod ending;
+mod edit_config;
 mod failure;
 mod fetch;
 mod hooks;

@@ -32,25 +32,30 @@ pub(crate) struct CheckedConfig {
 pub(crate) fn check(chosen: Option<&Path>) -> Result<CheckedConfig, Error> {
     let path = config_file(chosen)?;
     let file = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;
+    Ok(check_file(&file, &path))
+}
+
+/// Checks a file as if it were at `path`, with the folder of accounts that it names.
+pub(super) fn check_file(file: &CheckedFile, path: &Path) -> CheckedConfig {
     let mut mistakes = Vec::new();
     let checked = |accounts, mistakes| CheckedConfig {
-        path: shown(&path),
+        path: shown(path),
         accounts,
         mistakes,
     };
-    let document = match Document::gather(file.octets(), &shown(&path), &mut mistakes) {
+    let document = match Document::gather(file.octets(), &shown(path), &mut mistakes) {
         Ok(document) => document,
-        Err(error) => return Ok(checked(0, vec![error])),
+        Err(error) => return checked(0, vec![error]),
     };
     gather_values(document, &mut mistakes);
     // The other rules can be checked only if all values can be read.
     let config = match mistakes.is_empty() {
-        true => Config::of(&file, &path, dirs::home_dir()),
-        false => return Ok(checked(0, mistakes)),
+        true => Config::of(file, path, dirs::home_dir()),
+        false => return checked(0, mistakes),
     };
     let config = match config {
         Ok(config) => config,
-        Err(error) => return Ok(checked(0, vec![error])),
+        Err(error) => return checked(0, vec![error]),
     };
     let accounts = config.names().count();
     let overrides = Overrides::default();
@@ -65,7 +70,7 @@ pub(crate) fn check(chosen: Option<&Path>) -> Result<CheckedConfig, Error> {
         );
     }
     mistakes.extend(config.unusable.into_iter().map(|unusable| unusable.error));
-    Ok(checked(accounts, mistakes))
+    checked(accounts, mistakes)
 }
 
 /// Adds the mistakes in the values of a file.

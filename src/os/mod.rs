@@ -8,6 +8,7 @@ use std::io;
 pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod keyring;
+pub(crate) mod lent_terminal;
 pub(crate) mod lock;
 pub(crate) mod log_sink;
 pub(crate) mod random;

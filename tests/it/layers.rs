@@ -210,7 +210,12 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("sd_notify", &["os/service_manager.rs"]),
     (
         "signal_hook",
-        &["os/child.rs", "os/signals.rs", "os/watch_signals.rs"],
+        &[
+            "os/child.rs",
+            "os/lent_terminal.rs",
+            "os/signals.rs",
+            "os/watch_signals.rs",
+        ],
     ),
     ("stringprep", &["sasl/rsasl_exchange.rs"]),
     ("strsim", &["cli/usage_error.rs", "config/"]),

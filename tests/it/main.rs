@@ -15,6 +15,7 @@ mod completions;
 mod concurrent_runs;
 mod config;
 mod config_check;
+mod config_edit;
 mod config_schema;
 mod config_show;
 mod connection_cuts;
