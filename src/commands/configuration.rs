@@ -1,7 +1,8 @@
 //! `mailpull config`: looks at the configuration.
 
-use std::io::{self, Write};
+use std::io::Write;
 
+use super::long_output::LongOutput;
 use super::{Context, edit_config, print_line};
 use crate::cli::{ConfigCommand, ConfigShowArgs};
 use crate::config::{self, AppliedConfig, AppliedSection, AppliedSetting, CheckedConfig, Extent};
@@ -18,7 +19,7 @@ pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit
         ConfigCommand::Show(arguments) => show(arguments, context),
         ConfigCommand::Schema => {
             // A reader who closed standard output has seen enough.
-            let _ = io::stdout().lock().write_all(config::schema().as_bytes());
+            let _ = LongOutput::new().write_all(config::schema().as_bytes());
             Ok(Exit::Done)
         }
     }
@@ -47,24 +48,27 @@ fn show(arguments: &ConfigShowArgs, context: &Context<'_>) -> Result<Exit, Failu
     };
     let AppliedConfig { sections, unusable } =
         AppliedConfig::read(chosen, &arguments.accounts, extent)?;
+    let mut out = LongOutput::new();
     for (index, section) in sections.iter().enumerate() {
         if context.global.json {
             for setting in &section.settings {
-                print_line(&setting_event(section, setting));
+                out.line(&setting_event(section, setting));
             }
             continue;
         }
         if index > 0 {
-            print_line("");
+            out.line("");
         }
         if let Some(heading) = section.heading() {
-            print_line(&heading);
+            out.line(&heading);
         }
         for setting in &section.settings {
             let place = setting.place.as_deref().unwrap_or("the default");
-            print_line(&format!("{} = {}  # {place}", setting.key, setting.toml()));
+            out.line(&format!("{} = {}  # {place}", setting.key, setting.toml()));
         }
     }
+    // The pager must be closed before an error is shown.
+    drop(out);
     Ok(context.report_unusable(&unusable).unwrap_or_default())
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
 use super::Context;
 use super::brake::Brake;
 use super::credentials::Passwords;
 use super::log::time;
+use super::long_output::LongOutput;
 use super::workers::Workers;
 use crate::calendar::Calendar;
 use crate::cli;
@@ -45,6 +47,7 @@ pub(super) fn run(arguments: &cli::ServerListArgs, context: &Context<'_>) -> Res
         width: terminal_width(),
         folder: &folder,
         passwords: &Passwords::ask_ahead(&accounts, context),
+        out: Mutex::new(LongOutput::new()),
         context,
     };
     let workers = Workers::new(&accounts, arguments.jobs);
@@ -66,6 +69,8 @@ struct ListAccounts<'a> {
     width: Option<usize>,
     folder: &'a StateFolder,
     passwords: &'a Passwords,
+    /// The place for the lists of several accounts.
+    out: Mutex<LongOutput>,
     context: &'a Context<'a>,
 }
 
@@ -74,7 +79,7 @@ impl ListAccounts<'_> {
     fn one(&self, account: &Account) -> Result<(), Failure> {
         let _turn = self.context.turns.begin(account.dial.net.endpoint.host());
         if self.is_one && self.width.is_some() {
-            return self.list(account, &mut io::stdout().lock());
+            return self.list(account, &mut LongOutput::new());
         }
         if self.is_one {
             // A line for each write would take longer than the headers.
@@ -89,8 +94,9 @@ impl ListAccounts<'_> {
             shown.extend_from_slice(format!("{}:\n", OneLine(&account.name)).as_bytes());
         }
         let listed = self.list(account, &mut shown);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A reader who closed standard output has seen enough.
-        let _ = io::stdout().lock().write_all(&shown);
+        let _ = out.write_all(&shown);
         listed
     }
 

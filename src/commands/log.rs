@@ -1,12 +1,13 @@
 //! `mailpull log`: shows what was fetched, when, where it was delivered, and when it was deleted.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
 
 use super::Context;
+use super::long_output::LongOutput;
 use crate::calendar::Calendar;
 use crate::cli;
 use crate::config;
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
         true => Calendar::utc(),
         false => Calendar::local(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = LongOutput::new();
     let mut print = |line: &str| writeln!(out, "{}", OneLine(line)).map_err(LogError::Write);
     // Both limits together: the last of those since then.
     let mut kept = VecDeque::new();

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::iter;
 
 use super::credentials::Passwords;
+use super::long_output::LongOutput;
 use super::temporary_file::{cannot_keep, nameless_file};
 use super::{Context, message_id, seen};
 use crate::cli;
@@ -117,7 +118,7 @@ fn print(mut message: File) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let printed = match out.is_terminal() {
         false => io::copy(&mut message, &mut out).map(drop),
-        true => print_escaped(message, &mut out),
+        true => print_escaped(message, &mut LongOutput::new()),
     };
     match printed.and_then(|()| out.flush()) {
         // The reader has closed standard output, as head(1) does: it needs no more.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Context;
 use super::log::time;
 use super::login_delay::delay_left;
-use super::print_line;
+use super::long_output::LongOutput;
 use crate::cli;
 use crate::config::{self, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
@@ -48,14 +48,15 @@ pub(super) fn run(arguments: &cli::StatusArgs, context: &Context<'_>) -> Result<
             .write_all(metrics::metrics(&accounts).as_bytes());
     } else {
         let now = Moment::now();
+        let mut out = LongOutput::new();
         for (name, status) in &accounts {
             let next_try = next_try(status, now);
             if context.global.json {
-                print_line(&json::status(name, status, next_try, &time));
+                out.line(&json::status(name, status, next_try, &time));
             } else {
                 lines(name, status, next_try, now)
                     .iter()
-                    .for_each(|line| print_line(line));
+                    .for_each(|line| out.line(line));
             }
         }
     }

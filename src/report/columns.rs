@@ -5,14 +5,31 @@ use std::io::{self, IsTerminal};
 use rustix::termios::tcgetwinsize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// The size of the terminal that standard output is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TerminalSize {
+    /// The columns of a row.
+    pub(crate) columns: usize,
+    /// The rows.
+    pub(crate) rows: usize,
+}
+
+impl TerminalSize {
+    /// Returns the size of the terminal; `None` if standard output is not a terminal, or has no size.
+    pub(crate) fn now() -> Option<Self> {
+        let out = io::stdout();
+        if !out.is_terminal() {
+            return None;
+        }
+        let size = tcgetwinsize(&out).ok()?;
+        let (columns, rows) = (usize::from(size.ws_col), usize::from(size.ws_row));
+        (columns > 0 && rows > 0).then_some(Self { columns, rows })
+    }
+}
+
 /// Returns the columns of the terminal; `None` if standard output is not a terminal.
 pub(crate) fn terminal_width() -> Option<usize> {
-    let out = io::stdout();
-    if !out.is_terminal() {
-        return None;
-    }
-    let size = tcgetwinsize(&out).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    TerminalSize::now().map(|size| size.columns)
 }
 
 /// Returns the columns that a text fills.

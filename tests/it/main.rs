@@ -59,6 +59,7 @@ mod no_uidl;
 mod oauth2;
 mod ordered_deletion;
 mod out_of_step;
+mod pager;
 mod partial_listings;
 mod paths;
 mod permissions;

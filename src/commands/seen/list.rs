@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::super::Context;
 use super::super::log::time;
+use super::super::long_output::LongOutput;
 use super::open_to_read;
 use crate::cli;
 use crate::exit::{Exit, Failure};
@@ -72,7 +73,7 @@ pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Ex
             stays_because: Some(ordered_because(undeleted.get(&identity), now)),
         }
     });
-    let mut out = io::stdout().lock();
+    let mut out = LongOutput::new();
     for line in known.chain(unknown) {
         if arguments.failed && line.failures == 0 {
             continue;
