@@ -52,6 +52,9 @@ _mailpull() {
             mailpull,logout)
                 cmd="mailpull__subcmd__logout"
                 ;;
+            mailpull,rules)
+                cmd="mailpull__subcmd__rules"
+                ;;
             mailpull,seen)
                 cmd="mailpull__subcmd__seen"
                 ;;
@@ -94,6 +97,9 @@ _mailpull() {
             mailpull__subcmd__config,show)
                 cmd="mailpull__subcmd__config__subcmd__show"
                 ;;
+            mailpull__subcmd__rules,test)
+                cmd="mailpull__subcmd__rules__subcmd__test"
+                ;;
             mailpull__subcmd__seen,catch-up)
                 cmd="mailpull__subcmd__seen__subcmd__catch__subcmd__up"
                 ;;
@@ -122,7 +128,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --only --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete send log status watch login logout import account config seen completions help"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mbox --mda --lmtp --recipient --dry-run --retry --only --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check list show delete send log status watch login logout import account config rules seen completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1359,7 +1365,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__import)
-            opts="-n -c -q -v -h --dry-run --without-state --password-of --config --state-dir --quiet --verbose --json --color --progress --help fetchmail getmail mpop"
+            opts="-n -c -q -v -h --dry-run --without-state --password-of --config --state-dir --quiet --verbose --json --color --progress --help fdm fetchmail getmail mpop thunderbird"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1685,6 +1691,124 @@ _mailpull() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mailpull__subcmd__rules)
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailpull__subcmd__rules__subcmd__test)
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mailpull__subcmd__seen)
             opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help catch-up check export forget import list rematch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1867,12 +1991,16 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__seen__subcmd__export)
-            opts="-c -q -v -h --move --shard --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-c -q -v -h --move --format --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "fetchmail getmail mpop" -- "${cur}"))
+                    return 0
+                    ;;
                 --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -52,7 +52,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show o
 complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_needs_command" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s d -l delete -d 'Delete messages from the server once they are delivered'
-complete -c mailpull -n "__fish_mailpull_needs_command" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s n -l dry-run -d 'Only show what would be done, with senders and subjects'
 complete -c mailpull -n "__fish_mailpull_needs_command" -l retry -d 'Try at once every message that was set aside or waits'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Print version'
@@ -70,6 +70,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "logout" -d 'Remov
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "import" -d 'Take over the accounts of another fetcher, and what it has fetched'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test, list, rename and remove accounts'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "config" -d 'Look at the configuration'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "rules" -d 'Try the rules of an account'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect or repair what mailpull remembers'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "help" -d 'Explain a command, as its option --help does'
@@ -98,7 +99,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l progress -d 
 auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s d -l delete -d 'Delete messages from the server once they are delivered'
-complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s n -l dry-run -d 'Only show what would be done, with senders and subjects'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l retry -d 'Try at once every message that was set aside or waits'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
@@ -414,6 +415,31 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_see
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand config; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and not __fish_seen_subcommand_from test" -f -a "test" -d 'Say which rule takes a message, and why; connect to no server'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand rules; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
@@ -458,6 +484,9 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more; -vv also shows the conversation and its times, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l format -d 'Write the state of another fetcher, to go back to it: fetchmail, getmail, mpop' -r -f -a "fetchmail\t'fetchmail'
+getmail\t'getmail6'
+mpop\t'mpop'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l shard -d 'Only export shard K of N (K counts from 0)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"

@@ -55,7 +55,7 @@ pub struct FetchFlags {
     #[arg(long, value_name = "WHO")]
     pub recipient: Option<String>,
 
-    /// Only show what would be done; download, deliver and delete nothing
+    /// Only show what would be done, with senders and subjects
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 

@@ -28,6 +28,7 @@ use crate::mail::clock::Clock;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
 use crate::os::walk::require_safe_program;
+use crate::poll::rehearsal::Rehearsal;
 use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
@@ -439,7 +440,7 @@ impl FetchAccount<'_> {
         let (last, now) = (ledger.runs().last()?, ledger.clock().now());
         let brake = Brake::of(ledger, self.options.is_named)?;
         let mut connect = self.connect(&brake);
-        let (session, (listing, compared)) = self.context.list(&last, |memory| {
+        let (mut session, (listing, compared)) = self.context.list(&last, |memory| {
             let mut session = connect(&poll::session_hints(&last))?;
             session.set_memory(memory);
             let surveyed = survey::survey(&mut session, known, &policy, now);
@@ -456,7 +457,22 @@ impl FetchAccount<'_> {
                 )));
             }
         }
-        *summary = survey::rehearse(&listing, &plan, account.policy.keep, reporter);
+        let rehearsal = Rehearsal {
+            listing: &listing,
+            plan: &plan,
+            keep: account.policy.keep,
+            reporter,
+            interrupt: &self.context.interrupt,
+        };
+        let shown = rehearsal.show(&mut session);
+        *summary = rehearsal.summary();
+        shown.map_err(|error| {
+            let failure = Failure::new(format_args!("reading headers: {error}"), error.exit());
+            Failure {
+                hint: error.hint(),
+                ..failure
+            }
+        })?;
         // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();
         Ok(())

@@ -49,6 +49,7 @@ mod orders;
 mod pairing;
 pub mod plan;
 mod receive;
+pub(crate) mod rehearsal;
 pub(crate) mod renamed;
 mod room;
 mod rules;

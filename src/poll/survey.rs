@@ -14,9 +14,7 @@ use crate::poll::pairing::pair;
 use crate::poll::plan::{Plan, Planner};
 use crate::poll::renamed::RenamedSigns;
 use crate::pop3::{self, Sizes, Transaction};
-use crate::report::{AccountReporter, Event, Intent, Summary};
 use crate::seen::{self, Ledger};
-use crate::text::ServerText;
 
 /// The reason why there is no plan. A part of a listing is never used.
 #[derive(Debug, thiserror::Error)]
@@ -278,49 +276,4 @@ fn has_recorded_sizes<S: Read + Write>(
     }
     session.add_total(listing)?;
     Ok(listing.surplus_over(plan.recorded_octets) == Some(known.sizes.surplus))
-}
-
-/// Reports what a poll would do, without doing it.
-pub(crate) fn rehearse(
-    listing: &Listing,
-    plan: &Plan,
-    keep: Keep,
-    reporter: AccountReporter<'_>,
-) -> Summary {
-    let actions = [
-        ("fetch", &plan.fetch),
-        ("compare", &plan.compare),
-        ("compare", &plan.verify),
-        ("delete", &plan.delete),
-        ("delete", &plan.ordered),
-    ];
-    for (action, picks) in actions {
-        for pick in picks {
-            reporter.report(Event::DryRun(&Intent {
-                action,
-                number: listing.number(pick.position).value(),
-                unique_id: &ServerText::new(listing.unique_id(pick.position)),
-                size: listing.size(pick.position),
-            }));
-        }
-    }
-    let sizes = plan
-        .fetch
-        .iter()
-        .filter_map(|pick| listing.size(pick.position));
-    let at_once = if keep == Keep::Never {
-        plan.fetch.len()
-    } else {
-        0
-    };
-    let deleted = plan.delete.len() + plan.ordered.len() + at_once;
-    Summary {
-        delivered: plan.fetch.len(),
-        octets: sizes.sum(),
-        deleted,
-        kept: listing.len() + listing.nameless().len() + listing.left_out().len() - deleted,
-        postponed: plan.postponed,
-        is_dry: true,
-        ..Summary::default()
-    }
 }

@@ -108,6 +108,8 @@ fn object(event: Event<'_>) -> Option<Value> {
             "number": intent.number,
             "unique_id": intent.unique_id.to_string(),
             "size": intent.size,
+            "from": intent.header.map(|header| header.from.to_string()),
+            "subject": intent.header.map(|header| header.subject.to_string()),
         }),
         Event::Ending(_)
         | Event::Note(_)

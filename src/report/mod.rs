@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{StoredMessage, TargetPlace};
+use crate::mail::headers::ShownHeader;
 use crate::mail::known::MAX_FAILURES;
 
 pub(crate) mod columns;
@@ -86,6 +87,8 @@ pub(crate) struct Intent<'a> {
     pub unique_id: &'a dyn Display,
     /// The message's size in octets, if the server said so.
     pub size: Option<u64>,
+    /// The message's sender and subject, if the server has sent the header.
+    pub header: Option<&'a ShownHeader>,
 }
 
 impl Display for Intent<'_> {
@@ -94,7 +97,17 @@ impl Display for Intent<'_> {
         if let Some(size) = self.size {
             write!(f, " ({})", Octets(size))?;
         }
-        write!(f, " {}", self.unique_id)
+        write!(f, " {}", self.unique_id)?;
+        let Some(ShownHeader { from, subject, .. }) = self.header else {
+            return Ok(());
+        };
+        if !from.as_octets().is_empty() {
+            write!(f, " from \"{from}\"")?;
+        }
+        if !subject.as_octets().is_empty() {
+            write!(f, ": \"{subject}\"")?;
+        }
+        Ok(())
     }
 }
 

@@ -559,12 +559,15 @@ fn json_events_of_other_commands_have_their_fields() {
     let (sandbox, _server) = work(messages.clone());
     let size = messages[0].octets.len();
     let dry = sandbox.mailpull(["--json", "--dry-run"]).run();
+    let first = dry.json_events().remove(0);
+    let (from, subject) = (&first["from"], &first["subject"]);
+    assert!(from.is_string() && subject.is_string(), "{first}");
     assert_eq!(
         dry.succeeds().stderr_is("").json_events(),
         [
             json!({
                 "event": "would", "account": "work", "action": "fetch", "number": 1,
-                "unique_id": "0000000100000001", "size": size,
+                "unique_id": "0000000100000001", "size": size, "from": from, "subject": subject,
             }),
             json!({
                 "event": "finished", "account": "work",

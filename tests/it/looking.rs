@@ -47,6 +47,39 @@ fn a_list_shows_date_size_sender_subject_and_state() {
 }
 
 #[test]
+fn a_dry_run_shows_senders_and_subjects() {
+    let server = ModelServer::start([notes(["a"]), vec![letter("b")]].concat());
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let dry = sandbox.mailpull(["fetch", "--dry-run"]).run();
+
+    dry.succeeds().stderr_is("").stdout_has(
+        "work: would fetch message 1 (17 octets) a: \"a\"\n\
+         work: would fetch message 2 (133 octets) b from \"J\u{f6}rg <j@example.org>\": \
+         \"Gr\u{fc}\u{df}e\"\n",
+    );
+    assert_eq!(server.log().count("RETR"), 0);
+}
+
+#[test]
+fn a_dry_run_shows_all_messages_if_headers_break_off() {
+    let tops = "
+        C: TOP 1 0
+        C: TOP 2 0
+        tops a
+        cut";
+    let server = Script::new([LIST_A_AND_B_WITH_TOP, tops].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let dry = sandbox.mailpull(["fetch", "--dry-run"]).run();
+
+    dry.fails_with(75)
+        .stdout_has("message 1 (17 octets) a: \"a\"\n")
+        .stdout_has("message 2 (17 octets) b\n")
+        .stderr_has("work: reading headers: ");
+}
+
+#[test]
 fn only_new_messages_are_listed_on_request() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");

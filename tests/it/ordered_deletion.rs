@@ -298,7 +298,7 @@ fn an_ordered_message_does_not_count_as_new() {
     sandbox.mailpull(["check"]).run().fails_with(1);
     let rehearsal = sandbox.mailpull(["fetch", "--dry-run"]).run();
     rehearsal.succeeds().stdout_is(
-        "work: would delete message 1 (17 octets) b\nwork: would fetch 0 new messages, 1 would be deleted, \
+        "work: would delete message 1 (17 octets) b: \"b\"\nwork: would fetch 0 new messages, 1 would be deleted, \
          0 kept\n",
     );
 }
