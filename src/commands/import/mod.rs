@@ -225,7 +225,10 @@ impl Import<'_> {
         }
         let fetched = plan.fetch.iter().filter(|pick| is_known(pick.position));
         let messages = fetched.map(|pick| listing.message(pick.position, pick.copy));
-        ledger.messages().mark_seen(messages)?;
+        let mut messages: Vec<_> = messages.collect();
+        // The table is ordered by unique-id. In the order of the listing, nearly every row would be on another page.
+        messages.sort_unstable_by(|a, b| a.identity.unique_id.cmp(&b.identity.unique_id));
+        ledger.messages().mark_seen(messages.into_iter())?;
         print_line(&format!(
             "{name}: {count} of {} messages on the server were known to {program}; they stay there and are not \
              fetched again",
