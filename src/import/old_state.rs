@@ -1,4 +1,4 @@
-//! What mailpull has fetched, written as the state of an old program, so that a user can go back to it.
+//! The messages that mailpull has fetched, written as the state of an old program for a user who goes back to it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How to stop the old program: its process, its line in the crontab, its systemd units.
+//! Finds what starts the old program: its process, its line in the crontab, its systemd units.
 
 use std::fs;
 use std::io::{self, Read};
@@ -147,7 +147,7 @@ fn crontab(interrupt: &Interrupt) -> Option<String> {
         .then(|| String::from_utf8_lossy(&output.octets).into_owned())
 }
 
-/// What `crontab -l` prints.
+/// The output of `crontab -l`.
 struct CrontabOutput {
     /// `None` after its end.
     pipe: Option<fs::File>,

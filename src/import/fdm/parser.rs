@@ -9,7 +9,7 @@ use super::words::{FdmWord, FdmWordKind};
 /// A fdm.conf.
 #[derive(Debug, Default)]
 pub(super) struct FdmConf {
-    /// What follows `set`.
+    /// The settings after `set`.
     pub(super) settings: Vec<FdmClause>,
     /// The accounts: for each its name, and then its clauses.
     pub(super) accounts: Vec<FdmAccount>,
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_defined_is_skipped() {
+    fn a_section_of_an_undefined_macro_is_skipped() {
         let text =
             "$a = 'x'\nifdef $b\nset no-create\nendif\nifndef $b\naccount $a + 'y' stdin\nendif";
         let conf = parse(text).expect(text);
