@@ -7,7 +7,7 @@ use super::run_limit::RunLimit;
 use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
-use crate::config::{self, Account, Overrides, Selection, Selector};
+use crate::config::{Account, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::Policy;
 use crate::poll;
@@ -18,7 +18,6 @@ use crate::seen::StateFolder;
 /// Checks the accounts. The status is 0 for new mail and 1 for none; an error is stronger than both.
 pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
-    let chosen = context.global.config.as_deref();
     let selector = Selector {
         names: &arguments.accounts,
         shard: parse_shard(arguments.shard.as_deref())?,
@@ -27,7 +26,8 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
         accounts,
         unusable,
         run,
-    } = config::accounts(&selector, chosen, &overrides)?;
+        ..
+    } = context.accounts(&selector, &overrides)?;
     let run_limit = RunLimit::begin(run.timeout, context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;

@@ -27,7 +27,7 @@ pub(super) fn run(command: &ConfigCommand, context: &Context<'_>) -> Result<Exit
 
 /// Shows all mistakes, each with its place and with what to write instead.
 fn check(context: &Context<'_>) -> Result<Exit, Failure> {
-    let checked = config::check(context.global.config.as_deref())?;
+    let checked = config::check(context.config_source())?;
     report_mistakes(&checked, context);
     if !checked.mistakes.is_empty() {
         return Ok(Exit::Configuration);

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::log::time;
 use crate::cli::{GlobalArgs, When};
 use crate::commands::host_turns::HostTurns;
-use crate::config::{self, Account, LogPlace, UnusableAccount};
+use crate::config::{
+    self, Account, ConfigSource, LogPlace, Overrides, PrintedAccounts, Selection, Selector,
+    UnusableAccount,
+};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -31,6 +34,8 @@ pub(super) struct Context<'a> {
     pub(super) turns: HostTurns,
     /// True once a user at a terminal was told that a signal ends the run.
     pub(super) ending_was_announced: Arc<AtomicBool>,
+    /// The accounts that a command has printed.
+    printed_accounts: PrintedAccounts,
     /// The names of the configured accounts, once they were needed.
     configured_names: Mutex<Option<HashSet<String>>>,
 }
@@ -49,6 +54,7 @@ impl<'a> Context<'a> {
             memory: ListingMemory::new(listing_memory()),
             turns: HostTurns::default(),
             ending_was_announced: Arc::default(),
+            printed_accounts: PrintedAccounts::default(),
             configured_names: Mutex::default(),
         }
     }
@@ -85,6 +91,7 @@ impl Context<'_> {
         *names
             .as_deref_mut()
             .unwrap_or_else(|poisoned| poisoned.get_mut()) = None;
+        self.printed_accounts.forget();
     }
 
     /// Opens the folder of the seen-database.
@@ -193,6 +200,29 @@ impl Context<'_> {
         self.with_configured_names(|names| wanted.into_iter().find(|name| !names.contains(name)))
     }
 
+    /// Returns where the configuration comes from.
+    pub(super) fn config_source(&self) -> ConfigSource<'_> {
+        ConfigSource {
+            chosen: self.global.config.as_deref(),
+            state_dir: self.global.state_dir.as_deref(),
+            interrupt: &self.interrupt,
+            printed: &self.printed_accounts,
+        }
+    }
+
+    /// Finds the accounts that a command works on.
+    pub(super) fn accounts(
+        &self,
+        selector: &Selector<'_>,
+        overrides: &Overrides,
+    ) -> Result<Selection, Failure> {
+        let selection = config::accounts(selector, self.config_source(), overrides)?;
+        if let Some(warning) = &selection.warning {
+            self.reporter("").report(Event::Warning(warning));
+        }
+        Ok(selection)
+    }
+
     /// Gives the names of all configured accounts to `look`.
     pub(super) fn with_configured_names<T>(
         &self,
@@ -203,7 +233,7 @@ impl Context<'_> {
         let names = match &mut *names {
             Some(names) => names,
             unread => {
-                let config = config::load(self.global.config.as_deref())?;
+                let config = config::load(self.config_source())?;
                 unread.insert(config.names().map(str::to_owned).collect())
             }
         };

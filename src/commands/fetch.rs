@@ -47,7 +47,6 @@ const NOOPS_PER_TIMEOUT: u32 = 3;
 pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
-    let chosen = context.global.config.as_deref();
     let selector = Selector {
         names: &arguments.accounts,
         shard: parse_shard(flags.shard.as_deref())?,
@@ -58,7 +57,8 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         accounts,
         unusable,
         run,
-    } = config::accounts(&selector, chosen, &overrides)?;
+        ..
+    } = context.accounts(&selector, &overrides)?;
     let run_limit = RunLimit::begin(run_timeout.or(run.timeout), context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;

@@ -12,7 +12,7 @@ use super::long_output::LongOutput;
 use super::workers::Workers;
 use crate::calendar::Calendar;
 use crate::cli;
-use crate::config::{self, Account, Overrides, Selection, Selector};
+use crate::config::{Account, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::headers::{HeaderReader, ShownHeader};
 use crate::mail::maildrop::{Listing, Position, UniqueId};
@@ -34,10 +34,9 @@ pub(super) fn run(arguments: &cli::ServerListArgs, context: &Context<'_>) -> Res
         names: &arguments.accounts,
         shard: None,
     };
-    let chosen = context.global.config.as_deref();
     let Selection {
         accounts, unusable, ..
-    } = config::accounts(&selector, chosen, &overrides)?;
+    } = context.accounts(&selector, &overrides)?;
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let list = ListAccounts {

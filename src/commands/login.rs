@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::password::{self, Source};
-use crate::config::{self, Account, Overrides, Selector};
+use crate::config::{Account, Overrides, Selector};
 use crate::exit::{Exit, Failure};
 use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::os::child;
@@ -22,8 +22,7 @@ pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<E
         shard: None,
     };
     let overrides = Overrides::new([], &arguments.options.options)?;
-    let chosen = context.global.config.as_deref();
-    let account = config::accounts(&selector, chosen, &overrides)?.one()?;
+    let account = context.accounts(&selector, &overrides)?.one()?;
     context.state_folder()?;
     let ended = match context.sign_in(&account)? {
         Some(sign_in) => grant(&account, &sign_in, arguments, context),

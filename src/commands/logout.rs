@@ -3,7 +3,7 @@
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::password::{self, Source};
-use crate::config::{self, Account, Overrides, Selector};
+use crate::config::{Account, Overrides, Selector};
 use crate::exit::{Exit, Failure};
 use crate::report::json;
 
@@ -14,8 +14,7 @@ pub(super) fn run(arguments: &cli::LogoutArgs, context: &Context<'_>) -> Result<
         names: &names,
         shard: None,
     };
-    let chosen = context.global.config.as_deref();
-    let account = config::accounts(&selector, chosen, &Overrides::default())?.one()?;
+    let account = context.accounts(&selector, &Overrides::default())?.one()?;
     let removed = match context.sign_in(&account)? {
         Some(sign_in) => RemovedSecret {
             kind: "sign-in",

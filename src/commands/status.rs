@@ -11,7 +11,7 @@ use super::log::time;
 use super::login_delay::delay_left;
 use super::long_output::LongOutput;
 use crate::cli;
-use crate::config::{self, Overrides, Selection, Selector};
+use crate::config::{Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::clock::Clock;
 use crate::mail::status::AccountStatus;
@@ -26,10 +26,9 @@ pub(super) fn run(arguments: &cli::StatusArgs, context: &Context<'_>) -> Result<
         names: &arguments.accounts,
         shard: None,
     };
-    let chosen = context.global.config.as_deref();
     let Selection {
         accounts, unusable, ..
-    } = config::accounts(&selector, chosen, &Overrides::default())?;
+    } = context.accounts(&selector, &Overrides::default())?;
     let unusable = context.report_unusable(&unusable);
     let statuses = match context.find_state_folder_to_read()? {
         Some(folder) => seen::account_statuses(&folder)?,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Dir;
 use rustix::io::Errno;
 
-use crate::config::document::{self, WrittenValue};
+use crate::config::document::{self, WrittenSection, WrittenValue};
 use crate::config::error::Error;
 use crate::config::holds_a_password;
 use crate::config::keys::SectionKind;
@@ -22,7 +22,7 @@ use crate::os::secret_file::{CheckedFile, Exposed, FileError, shown};
 use crate::os::sys::RealCalls;
 use crate::os::walk::{self, PathRule, WalkError, WalkedFolder};
 
-/// A file that is one account.
+/// A file that is one account, or an account that a command has printed.
 pub(super) struct AccountFile {
     /// Its name without `.toml`. No account may be allowed to have that name.
     pub(super) name: String,
@@ -137,6 +137,23 @@ fn refuse_second_names(files: &mut [AccountFile]) {
 }
 
 impl AccountFile {
+    /// Returns an account that a command has printed.
+    pub(super) fn printed(section: WrittenSection) -> Self {
+        let WrittenSection {
+            name,
+            origin,
+            entries,
+        } = section;
+        let read = Settings::read(SectionKind::Account, entries);
+        Self {
+            name,
+            path: document::ACCOUNTS_COMMAND.to_owned(),
+            identity: None,
+            is_link: false,
+            read: read.map(|settings| (origin, settings)),
+        }
+    }
+
     fn read(folder: &WalkedFolder<RealCalls>, file: &OsStr, path: &Path) -> Self {
         let path = path.join(file);
         let name = path.file_stem().unwrap_or_default().to_string_lossy();

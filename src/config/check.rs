@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::config::accounts_command::ConfigSource;
 use crate::config::document::Document;
 use crate::config::error::Error;
 use crate::config::keys::SectionKind;
@@ -29,14 +30,19 @@ pub(crate) struct CheckedConfig {
 ///
 /// # Errors
 /// There is no configuration that can be read.
-pub(crate) fn check(chosen: Option<&Path>) -> Result<CheckedConfig, Error> {
-    let path = config_file(chosen)?;
+pub(crate) fn check(source: ConfigSource<'_>) -> Result<CheckedConfig, Error> {
+    let path = config_file(source.chosen)?;
     let file = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;
-    Ok(check_file(&file, &path))
+    Ok(check_file(&file, &path, Some(source)))
 }
 
-/// Checks a file as if it were at `path`, with the folder of accounts that it names.
-pub(super) fn check_file(file: &CheckedFile, path: &Path) -> CheckedConfig {
+/// Checks a file as if it were at `path`, with the folder of accounts that it names and, with a `source`, the accounts
+/// that a command prints.
+pub(super) fn check_file(
+    file: &CheckedFile,
+    path: &Path,
+    source: Option<ConfigSource<'_>>,
+) -> CheckedConfig {
     let mut mistakes = Vec::new();
     let checked = |accounts, mistakes| CheckedConfig {
         path: shown(path),
@@ -50,7 +56,7 @@ pub(super) fn check_file(file: &CheckedFile, path: &Path) -> CheckedConfig {
     gather_values(document, &mut mistakes);
     // The other rules can be checked only if all values can be read.
     let config = match mistakes.is_empty() {
-        true => Config::of(file, path, dirs::home_dir()),
+        true => Config::of_all(file, path, dirs::home_dir(), source),
         false => return checked(0, mistakes),
     };
     let config = match config {

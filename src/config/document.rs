@@ -16,6 +16,8 @@ use crate::config::values::{Value, quoted};
 pub(super) struct Document {
     /// The value of `accounts-dir`.
     pub(super) accounts_dir: Option<WrittenValue>,
+    /// The value of `accounts-command`.
+    pub(super) accounts_command: Option<WrittenValue>,
     /// The settings of a whole run.
     pub(super) run: Vec<WrittenValue>,
     pub(super) defaults: Vec<WrittenValue>,
@@ -64,6 +66,7 @@ impl Document {
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
         let mut document = Self {
             accounts_dir: None,
+            accounts_command: None,
             run: Vec::new(),
             defaults: Vec::new(),
             accounts: Vec::new(),
@@ -75,6 +78,9 @@ impl Document {
                 ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines, mistakes),
                 "targets" => document.targets = sections(value, "targets", at, &lines, mistakes),
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
+                ACCOUNTS_COMMAND => {
+                    document.accounts_command = Some(written((key, value), &lines));
+                }
                 RUN_TIMEOUT | METRICS_FILE | LOG => {
                     document.run.push(written((key, value), &lines))
                 }
@@ -309,6 +315,9 @@ pub(super) const ACCOUNTS: &str = "accounts";
 
 /// The key of the folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
+
+/// The key of the command that prints accounts.
+pub(super) const ACCOUNTS_COMMAND: &str = "accounts-command";
 
 /// The key for the longest time of a run.
 pub(super) const RUN_TIMEOUT: &str = "run-timeout";

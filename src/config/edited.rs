@@ -81,7 +81,7 @@ impl EditedConfig {
     /// # Errors
     /// The copy cannot be read.
     pub(crate) fn check(&self) -> Result<CheckedConfig, Error> {
-        Ok(check_file(&self.read()?, &self.path))
+        Ok(check_file(&self.read()?, &self.path, None))
     }
 
     /// Replaces the configuration file by the copy.

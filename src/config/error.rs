@@ -18,6 +18,14 @@ pub enum Error {
         /// The names that may have been meant.
         hint: Option<String>,
     },
+    /// `accounts-command` has printed no accounts, and no list of an earlier run is there.
+    #[error("{what}")]
+    AccountsCommand {
+        /// The reason.
+        what: String,
+        /// What the user can do about it.
+        hint: Option<String>,
+    },
     /// A password would cross the network in readable form.
     #[error("{at}: security = \"none\" would send the password to {endpoint} in cleartext")]
     Cleartext {
@@ -175,6 +183,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Account { hint, .. }
+            | Self::AccountsCommand { hint, .. }
             | Self::UnknownKey { hint, .. }
             | Self::Value { hint, .. } => {
                 return hint.clone();

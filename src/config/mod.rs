@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::os::secret_file::{CheckedFile, FileError, shown};
 
 mod account;
+mod accounts_command;
 mod accounts_dir;
 mod applied;
 mod check;
@@ -24,6 +25,7 @@ mod error;
 mod imap;
 mod keys;
 mod lmtp;
+mod names;
 mod nearest;
 mod new_account;
 mod oauth2;
@@ -63,9 +65,11 @@ pub(crate) use run_settings::{parse_duration, parse_run_timeout};
 pub(crate) use schema::schema;
 pub use selection::{Selection, Selector, UnusableAccount};
 
+pub(crate) use accounts_command::{ConfigSource, PrintedAccounts};
 use accounts_dir::AccountFile;
 use document::{Document, WrittenValue};
 use keys::SectionKind;
+pub(crate) use names::list_names;
 pub(crate) use nearest::nearest;
 use password::Source;
 use places::config_file;
@@ -83,6 +87,16 @@ pub struct Config {
     targets: Targets,
     unusable: Vec<UnusableAccount>,
     run: RunSettings,
+    /// The reason why the accounts of a command may be old ones.
+    warning: Option<String>,
+}
+
+/// The places of accounts beside the configuration file.
+struct MoreAccounts {
+    /// The value of `accounts-dir`.
+    folder: Option<WrittenValue>,
+    /// The value of `accounts-command`.
+    command: Option<WrittenValue>,
 }
 
 /// The settings of one account or target.
@@ -108,25 +122,10 @@ enum Scope {
 ///
 /// # Errors
 /// The errors of [`Config::read`], or there is no home directory to find the file in.
-pub(crate) fn load(chosen: Option<&Path>) -> Result<Config, Error> {
-    Config::read(&config_file(chosen)?, dirs::home_dir())
-}
-
-/// Returns the names of all accounts, without reading the files of single accounts.
-///
-/// # Errors
-/// The errors of [`load`] about the configuration file and the folder.
-pub(crate) fn list_names(chosen: Option<&Path>) -> Result<Vec<String>, Error> {
-    let path = config_file(chosen)?;
-    let file = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;
-    let document = Document::parse(file.octets(), &shown(&path))?;
-    let mut names: Vec<_> = document.accounts.into_iter().map(|it| it.name).collect();
-    if let Some(folder) = document.accounts_dir {
-        let base = path.parent().unwrap_or(Path::new(""));
-        let folder = accounts_dir::find(folder, base, dirs::home_dir().as_deref())?;
-        names.extend(accounts_dir::list_names(&folder)?);
-    }
-    Ok(names)
+pub(crate) fn load(source: ConfigSource<'_>) -> Result<Config, Error> {
+    let path = config_file(source.chosen)?;
+    let private = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;
+    Config::of_all(&private, &path, dirs::home_dir(), Some(source))
 }
 
 /// Finds the accounts that a command works on: one URL, for which the configuration need not be usable,
@@ -137,16 +136,17 @@ pub(crate) fn list_names(chosen: Option<&Path>) -> Result<Vec<String>, Error> {
 /// argument.
 pub(crate) fn accounts(
     selector: &Selector<'_>,
-    chosen: Option<&Path>,
+    source: ConfigSource<'_>,
     overrides: &Overrides,
 ) -> Result<Selection, Error> {
     match (selector.names, selector.shard) {
         ([name], None) if url::is_url(name) => {
-            let config = usable(load(chosen))?;
+            let config = usable(load(source))?;
             Ok(Selection {
                 accounts: vec![Account::from_url(name, overrides, &config)?],
                 unusable: Vec::new(),
                 run: config.run,
+                warning: None,
             })
         }
         ([name], Some(_)) if url::is_url(name) => {
@@ -156,7 +156,7 @@ pub(crate) fn accounts(
             "a URL cannot be combined with other arguments",
             "Name one URL, or accounts",
         )),
-        _ => load(chosen)?.select(selector, overrides),
+        _ => load(source)?.select(selector, overrides),
     }
 }
 
@@ -187,17 +187,39 @@ impl Config {
 
     /// Parses a file that was read, checks its permissions, and reads the folder of accounts.
     fn of(private: &CheckedFile, path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
-        let (mut config, folder) = Self::parse_with_folder(private.octets(), &shown(path), home)?;
+        Self::of_all(private, path, home, None)
+    }
+
+    /// Does the same, and with a `source` also reads the accounts that a command prints.
+    fn of_all(
+        private: &CheckedFile,
+        path: &Path,
+        home: Option<PathBuf>,
+        source: Option<ConfigSource<'_>>,
+    ) -> Result<Self, Error> {
+        let (mut config, more) = Self::parse_with_more(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
             private.require("a password")?;
         }
         // The commands in it run as this user, and it says where passwords are sent.
         private.require_ours()?;
         private.require_unwritable()?;
-        if let Some(folder) = folder {
+        if let Some(folder) = more.folder {
             let base = path.parent().unwrap_or(Path::new(""));
             let folder = accounts_dir::find(folder, base, config.home.as_deref())?;
             config.add(accounts_dir::read(&folder)?);
+        }
+        if let (Some(command), Some(source)) = (more.command, source) {
+            let command = run_settings::command(command, config.home.as_deref())?;
+            let hidden = config.secret_variables(&Overrides::default());
+            let list = source.list(&command, &hidden)?;
+            config.warning.clone_from(&list.warning);
+            config.add(
+                list.sections()?
+                    .into_iter()
+                    .map(AccountFile::printed)
+                    .collect(),
+            );
         }
         if config.unusable.is_empty() {
             config.targets.require_used(config.all())?;
@@ -211,15 +233,15 @@ impl Config {
     /// # Errors
     /// The text has a mistake.
     pub fn parse(text: &[u8], path: &str, home: Option<PathBuf>) -> Result<Self, Error> {
-        Self::parse_with_folder(text, path, home).map(|(config, _)| config)
+        Self::parse_with_more(text, path, home).map(|(config, _)| config)
     }
 
-    /// Also returns the folder of accounts, if the text names one.
-    fn parse_with_folder(
+    /// Also returns where more accounts are.
+    fn parse_with_more(
         text: &[u8],
         path: &str,
         home: Option<PathBuf>,
-    ) -> Result<(Self, Option<WrittenValue>), Error> {
+    ) -> Result<(Self, MoreAccounts), Error> {
         let document = Document::parse(text, path)?;
         let run = RunSettings::read(document.run, home.as_deref())?;
         let config = Self {
@@ -230,8 +252,13 @@ impl Config {
             targets: Targets::read(document.targets)?,
             unusable: Vec::new(),
             run,
+            warning: None,
         };
-        Ok((config, document.accounts_dir))
+        let more = MoreAccounts {
+            folder: document.accounts_dir,
+            command: document.accounts_command,
+        };
+        Ok((config, more))
     }
 
     /// Adds accounts that have files of their own. An account that is also in the configuration
@@ -320,6 +347,7 @@ mod tests {
 
     use super::*;
     use crate::exit::Exit;
+    use crate::os::signals::Interrupt;
 
     /// Reads a text as a private file that is shown as `config.toml`.
     fn read(text: impl AsRef<[u8]>) -> Result<Config, String> {
@@ -425,7 +453,14 @@ mod tests {
         let shard = "0/2".parse().ok();
         for (names, shard) in [(&urls[..], None), (&urls[..1], shard)] {
             let selector = Selector { names, shard };
-            let error = accounts(&selector, None, &Overrides::default());
+            let interrupt = Interrupt::never().expect("a pair of sockets");
+            let source = ConfigSource {
+                chosen: None,
+                state_dir: None,
+                interrupt: &interrupt,
+                printed: &PrintedAccounts::default(),
+            };
+            let error = accounts(&selector, source, &Overrides::default());
             let error = error.expect_err("the URL is not alone");
             assert_eq!(error.exit(), Exit::Usage);
         }

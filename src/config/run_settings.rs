@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::document::{LOG, METRICS_FILE, RUN_TIMEOUT, WrittenValue};
+use crate::config::document::{ACCOUNTS_COMMAND, LOG, METRICS_FILE, RUN_TIMEOUT, WrittenValue};
 use crate::config::error::Error;
 use crate::config::paths;
 use crate::config::settings::At;
-use crate::config::values::{self, Value};
+use crate::config::values::{self, Value, programs};
 
 /// The place to which events are logged.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,6 +61,21 @@ impl RunSettings {
         }
         Ok(settings)
     }
+}
+
+/// Reads the value of `accounts-command`.
+///
+/// # Errors
+/// The value is no program with arguments.
+pub(super) fn command(written: WrittenValue, home: Option<&Path>) -> Result<Vec<String>, Error> {
+    let WrittenValue { value, origin, .. } = written;
+    let at = At {
+        value: (),
+        key: ACCOUNTS_COMMAND,
+        origin,
+    };
+    let words = programs::hook(value).map_err(|wrong| at.error(wrong))?;
+    paths::program(&at, &words, home)
 }
 
 /// Reads a duration such as `2d`; `None` if the text is not a duration.

@@ -32,6 +32,8 @@ pub struct Selection {
     pub unusable: Vec<UnusableAccount>,
     /// The settings of the whole run.
     pub run: RunSettings,
+    /// A warning about where the accounts come from.
+    pub warning: Option<String>,
 }
 
 /// An account that cannot be used. Others still can.
@@ -80,6 +82,7 @@ impl Config {
         }
         let mut selection = Selection {
             run: self.run.clone(),
+            warning: self.warning.take(),
             ..Selection::default()
         };
         for unusable in std::mem::take(&mut self.unusable) {

@@ -7,6 +7,7 @@ use std::io;
 
 pub(crate) mod boot;
 pub(crate) mod child;
+pub(crate) mod child_output;
 pub(crate) mod keyring;
 pub(crate) mod lent_terminal;
 pub(crate) mod lock;

@@ -199,6 +199,7 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
             "config/applied.rs",
             "config/schema.rs",
             "config/shape.rs",
+            "config/accounts_command.rs",
             "oauth2/",
             "report/json.rs",
             "seen/record.rs",

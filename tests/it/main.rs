@@ -5,6 +5,7 @@ mod account_add;
 mod account_search;
 mod account_test;
 mod accounts;
+mod accounts_command;
 mod accounts_dir;
 mod benchmarks;
 mod capabilities;

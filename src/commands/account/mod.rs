@@ -40,7 +40,7 @@ fn report_finding(finding: &Finding, account: &Account, context: &Context<'_>) {
 }
 
 fn list(context: &Context<'_>) -> Result<Exit, Failure> {
-    let config = config::load(context.global.config.as_deref())?;
+    let config = config::load(context.config_source())?;
     // Nothing was fetched yet if there is no database, and a command that only reads makes none.
     let known_accounts = match context.find_state_folder_to_read()? {
         Some(folder) => Accounts::open(&folder)?.accounts_in_use()?,

@@ -28,8 +28,7 @@ pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Ex
         names: std::slice::from_ref(&arguments.account),
         shard: None,
     };
-    let account =
-        config::accounts(&selector, context.global.config.as_deref(), &overrides)?.one()?;
+    let account = context.accounts(&selector, &overrides)?.one()?;
     Ok(test(&account, TestDetail::Steps, context))
 }
 

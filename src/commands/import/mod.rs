@@ -166,7 +166,7 @@ impl Import<'_> {
     /// Returns the account of mailpull that has the same server and user.
     fn configured(&self, old: &OldAccount) -> Result<Account, Failure> {
         let place = old.state.as_ref();
-        let config = config::load(self.context.global.config.as_deref())?;
+        let config = config::load(self.context.config_source())?;
         let names: Vec<_> = config.names().map(str::to_owned).collect();
         for name in names {
             // Another account may have a mistake.

@@ -6,7 +6,7 @@ use super::credentials::Passwords;
 use super::log::past;
 use super::{Context, print_line};
 use crate::cli;
-use crate::config::{self, Account, Overrides, Selector};
+use crate::config::{Account, Overrides, Selector};
 use crate::delivery::{self, Leftovers, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
@@ -60,12 +60,11 @@ fn open_to_read(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), 
 
 /// Finds an account of the configuration.
 pub(super) fn find(name: &str, context: &Context<'_>) -> Result<Account, Failure> {
-    let chosen = context.global.config.as_deref();
     let selector = Selector {
         names: &[name.to_owned()],
         shard: None,
     };
-    Ok(config::accounts(&selector, chosen, &Overrides::default())?.one()?)
+    Ok(context.accounts(&selector, &Overrides::default())?.one()?)
 }
 
 /// Forgets messages, so that they are new again, and orders to delete them. They may be named as the

@@ -294,12 +294,12 @@ fn select(arguments: &cli::WatchArgs, context: &Context<'_>) -> Result<Selected,
         names: &arguments.accounts,
         shard: parse_shard(arguments.shard.as_deref())?,
     };
-    let chosen = context.global.config.as_deref();
     let Selection {
         accounts,
         unusable,
         run,
-    } = config::accounts(&selector, chosen, &overrides)?;
+        ..
+    } = context.accounts(&selector, &overrides)?;
     context.report_unusable(&unusable);
     Ok(Selected {
         accounts,

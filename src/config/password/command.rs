@@ -6,19 +6,14 @@
 
 use std::fmt;
 use std::io;
-use std::mem;
-use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::{Errno, ioctl_fionbio};
 use zeroize::Zeroizing;
 
 use crate::config::password::terminal::Saved;
-use crate::os::child::{
-    ChildPipes, ChildWatch, ProcessGroup, RunningChild, Unfinished, unsafe_program,
-};
+use crate::os::child::{ChildWatch, ProcessGroup, RunningChild, Unfinished, unsafe_program};
+use crate::os::child_output::ChildOutput;
 use crate::os::signals::Interrupt;
 use crate::os::walk::UnsafePath;
 use crate::text::ServerText;
@@ -112,14 +107,14 @@ pub(super) fn run(
     };
     let watch = ChildWatch::new(interrupt).map_err(Problem::Run)?;
     let mut child = RunningChild::start(command, group).map_err(Problem::Run)?;
-    let mut output = Output::of(&mut child).map_err(Problem::Run)?;
+    let mut output = ChildOutput::of(&mut child, LIMIT).map_err(Problem::Run)?;
     let ends = Instant::now() + deadline;
     match child.wait(&watch, &mut output, ends, Duration::ZERO) {
         // Ctrl-C on the terminal ends the command as well as us.
         Ok(status) if !status.success() && interrupt.signal().is_some() => {
             Err(Problem::Interrupted)
         }
-        Ok(status) => output.finish(status),
+        Ok(status) => password(output, status),
         Err(unfinished) => {
             drop(child);
             if let Some(saved) = saved {
@@ -134,120 +129,18 @@ pub(super) fn run(
     }
 }
 
-/// The output of a command.
-struct Output {
-    stdout: Pipe,
-    stderr: Pipe,
-}
-
-impl Output {
-    fn of(child: &mut RunningChild) -> io::Result<Self> {
-        let (stdout, stderr) = child.take_output();
-        Ok(Self {
-            stdout: Pipe::new(stdout.map(OwnedFd::from))?,
-            stderr: Pipe::new(stderr.map(OwnedFd::from))?,
-        })
+/// Returns the password that a command which has ended printed.
+fn password(output: ChildOutput, status: ExitStatus) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let printed = output.finish().map_err(Problem::Run)?;
+    if !status.success() {
+        return Err(Problem::Failed(FailedStatus(status), printed.complaint));
     }
-
-    /// Returns the password that a command which has ended printed.
-    fn finish(mut self, status: ExitStatus) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        for pipe in [&mut self.stdout, &mut self.stderr] {
-            pipe.read_rest().map_err(Problem::Run)?;
-        }
-        if !status.success() {
-            let stderr = first_line(self.stderr.octets());
-            return Err(Problem::Failed(FailedStatus(status), stderr));
-        }
-        // Notes may follow the first line, and they may be long.
-        let has_line = memchr::memchr(b'\n', self.stdout.octets()).is_some();
-        if self.stdout.has_overflowed() && !has_line {
-            return Err(Problem::Unusable("printed more than a password"));
-        }
-        Ok(self.stdout.take())
+    // Notes may follow the first line, and they may be long.
+    let has_line = memchr::memchr(b'\n', &printed.stdout).is_some();
+    if printed.is_cut && !has_line {
+        return Err(Problem::Unusable("printed more than a password"));
     }
-}
-
-impl ChildPipes for Output {
-    fn awaited(&self) -> Vec<PollFd<'_>> {
-        [&self.stdout, &self.stderr]
-            .into_iter()
-            .filter_map(|pipe| Some(PollFd::new(pipe.fd.as_ref()?, PollFlags::IN)))
-            .collect()
-    }
-
-    fn transfer(&mut self) -> io::Result<()> {
-        self.stdout.read()?;
-        self.stderr.read()?;
-        Ok(())
-    }
-}
-
-/// One output stream of a command. What exceeds the limit is read and dropped: a full pipe would
-/// block the command.
-struct Pipe {
-    fd: Option<OwnedFd>,
-    /// It has its full size from the start: a vector that grows leaves copies of a password in freed
-    /// memory.
-    buffer: Zeroizing<Vec<u8>>,
-    length: usize,
-}
-
-impl Pipe {
-    fn new(fd: Option<OwnedFd>) -> io::Result<Self> {
-        if let Some(fd) = &fd {
-            ioctl_fionbio(fd, true)?;
-        }
-        Ok(Self {
-            fd,
-            buffer: Zeroizing::new(vec![0; LIMIT + 1]),
-            length: 0,
-        })
-    }
-
-    /// Reads once without blocking. Returns true if there was something to read.
-    fn read(&mut self) -> io::Result<bool> {
-        let Some(fd) = &self.fd else {
-            return Ok(false);
-        };
-        // Once the limit is reached, the last octet of the buffer takes all that follows, one octet
-        // after the other.
-        let start = self.length.min(LIMIT);
-        match rustix::io::read(fd, &mut self.buffer[start..]) {
-            Ok(0) => self.fd = None,
-            Ok(count) => {
-                self.length = start + count;
-                return Ok(true);
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(false)
-    }
-
-    /// Reads what a command that has ended left in the pipe. Processes that it started may hold the
-    /// pipe open, and write to it without end.
-    fn read_rest(&mut self) -> io::Result<()> {
-        while !self.has_overflowed() && self.read()? {}
-        Ok(())
-    }
-
-    fn has_overflowed(&self) -> bool {
-        self.length > LIMIT
-    }
-
-    fn octets(&self) -> &[u8] {
-        &self.buffer[..self.length]
-    }
-
-    fn take(&mut self) -> Zeroizing<Vec<u8>> {
-        self.buffer.truncate(self.length);
-        mem::take(&mut self.buffer)
-    }
-}
-
-fn first_line(octets: &[u8]) -> ServerText {
-    let mut lines = octets.split(|octet| matches!(octet, b'\r' | b'\n'));
-    ServerText::new(lines.find(|line| !line.is_empty()).unwrap_or_default())
+    Ok(printed.stdout)
 }
 
 /// The most octets that are kept of each stream. OAuth 2.0 tokens have a few thousand.
