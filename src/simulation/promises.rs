@@ -313,6 +313,24 @@ impl Checks<'_> {
     }
 }
 
+/// Returns the numbers of the messages that were set aside in the spool: no database had them, and a warning said
+/// that the server may not have them either.
+fn set_aside(disk: &Disk) -> BTreeSet<usize> {
+    let name = SPOOL.trim_start_matches('/').as_bytes();
+    let Ok(spool) = disk.find(ROOT, name) else {
+        return BTreeSet::new();
+    };
+    let names = disk.names(spool).unwrap_or_default().into_iter();
+    let octets = |name: Vec<u8>| {
+        let octets = disk.octets(disk.find(spool, &name).ok()?).ok()?;
+        name.ends_with(b".unknown").then_some(octets)
+    };
+    names
+        .filter_map(octets)
+        .filter_map(MailboxMessage::id_of)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,22 +388,4 @@ mod tests {
         assert_eq!(delivered(Ages::FromDelivery), Some("was deleted too early"));
         assert_eq!(delivered(Ages::Unknown), None);
     }
-}
-
-/// Returns the numbers of the messages that were set aside in the spool: no database had them, and a warning said
-/// that the server may not have them either.
-fn set_aside(disk: &Disk) -> BTreeSet<usize> {
-    let name = SPOOL.trim_start_matches('/').as_bytes();
-    let Ok(spool) = disk.find(ROOT, name) else {
-        return BTreeSet::new();
-    };
-    let names = disk.names(spool).unwrap_or_default().into_iter();
-    let octets = |name: Vec<u8>| {
-        let octets = disk.octets(disk.find(spool, &name).ok()?).ok()?;
-        name.ends_with(b".unknown").then_some(octets)
-    };
-    names
-        .filter_map(octets)
-        .filter_map(MailboxMessage::id_of)
-        .collect()
 }

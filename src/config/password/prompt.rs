@@ -1,8 +1,12 @@
-//! Asks for a password on the terminal.
+//! Asks for a password on the terminal. The only module that uses rpassword.
 
-use std::io::{self, ErrorKind};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use rpassword::ConfigBuilder;
 use zeroize::Zeroizing;
 
 use crate::config::password::error::Error;
@@ -42,23 +46,38 @@ fn read_answer(
             return Err(Error::Prompt(error));
         }
     }
-    let mut line = Zeroizing::new(vec![0; LONGEST_LINE]);
-    let octets = terminal.read(&mut line).map_err(Error::Prompt)?;
-    if octets == 0 {
+    // The whole line is there, so this does not wait.
+    let has_octets = Rc::new(Cell::new(false));
+    let reader = LineReader {
+        terminal: terminal.reader().map_err(Error::Prompt)?,
+        has_octets: Rc::clone(&has_octets),
+    };
+    let config = ConfigBuilder::new().input_reader(reader).output_discard();
+    let line = rpassword::read_password_with_config(config.build()).map_err(Error::Prompt)?;
+    if !has_octets.get() {
         let error = io::Error::new(ErrorKind::UnexpectedEof, "nothing was typed");
         return Err(Error::Prompt(error));
     }
-    line.truncate(octets);
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    }
+    let line = Zeroizing::new(line.into_bytes());
     // Without the echo the line of the question has not ended.
     terminal.write("\n").map_err(Error::Prompt)?;
     Ok(line)
 }
 
-/// The longest line that a terminal passes on.
-const LONGEST_LINE: usize = 4096;
+/// Reads a line of the terminal, and notes if there is anything: an empty line ends with a line feed, and Ctrl-D
+/// does not.
+struct LineReader {
+    terminal: File,
+    has_octets: Rc<Cell<bool>>,
+}
+
+impl Read for LineReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let octets = self.terminal.read(buffer)?;
+        self.has_octets.set(self.has_octets.get() || octets > 0);
+        Ok(octets)
+    }
+}
 
 /// The longest that an answer is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

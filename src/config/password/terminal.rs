@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use rustix::io::retry_on_intr;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use crate::os::signals::{Interrupt, WaitError};
@@ -69,11 +68,9 @@ impl Saved {
         interrupt.wait(terminal, PollFlags::IN, deadline, Duration::ZERO)
     }
 
-    /// Reads a line into `buffer`. Returns its length.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(retry_on_intr(|| {
-            rustix::io::read(&self.terminal, &mut *buffer)
-        })?)
+    /// Returns a reader of what is typed.
+    pub(super) fn reader(&self) -> io::Result<File> {
+        self.terminal.try_clone()
     }
 
     /// Restores the settings.

@@ -1,7 +1,10 @@
-//! BarProgress bars as rows of text. Pure.
+//! Progress bars as rows of text. Pure. The rows are ours: indicatif cannot erase rows that a narrower terminal has
+//! wrapped. The times are its own.
 
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
+
+use indicatif::HumanDuration;
 
 use super::screen::ScreenSize;
 use crate::report::Octets;
@@ -286,17 +289,13 @@ fn bar(part: f64, columns: usize) -> String {
     "█".repeat(full) + &"░".repeat(columns - full)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a time is positive, and a cast cannot overflow"
-)]
+/// Returns a time as one number with its unit. One that no clock can show is unknown.
 fn shown_time(seconds: f64) -> String {
-    match seconds.ceil() as u64 {
-        seconds @ ..100 => format!("{seconds} s"),
-        seconds @ ..6000 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h", seconds.div_ceil(3600)),
-    }
+    let time = Duration::try_from_secs_f64(seconds.ceil());
+    time.map_or_else(
+        |_| "-".to_owned(),
+        |time| format!("{:#}", HumanDuration(time)),
+    )
 }
 
 #[cfg(test)]
@@ -325,9 +324,9 @@ mod tests {
         for (columns, row) in [
             (
                 58,
-                "work ███████░░░░░░░░ 1/200  500.0 kB  500.0 kB/s  eta 1 s",
+                "work ████████░░░░░░░░ 1/200  500.0 kB  500.0 kB/s  eta 1s",
             ),
-            (48, "work ███████░░░░░░░ 1/200  500.0 kB  500.0 kB/s"),
+            (47, "work ██████░░░░░░░ 1/200  500.0 kB  500.0 kB/s"),
             (38, "work ████████░░░░░░░░ 1/200  500.0 kB"),
             (23, "work █████░░░░░░ 1/200"),
             (13, "work 1/200"),
@@ -411,11 +410,12 @@ mod tests {
     #[test]
     fn a_time_is_shown_by_one_number() {
         for (seconds, shown) in [
-            (0.0, "0 s"),
-            (0.2, "1 s"),
-            (99.0, "99 s"),
-            (101.0, "2 min"),
-            (6001.0, "2 h"),
+            (0.0, "0s"),
+            (0.2, "1s"),
+            (80.0, "80s"),
+            (101.0, "2m"),
+            (6001.0, "2h"),
+            (f64::INFINITY, "-"),
         ] {
             assert_eq!(shown_time(seconds), shown);
         }
