@@ -13,7 +13,7 @@ use crate::os::secret_file::{CheckedFile, shown};
 /// accounts.
 ///
 /// # Errors
-/// The errors of [`load`] about the configuration file and the folder.
+/// The errors of [`super::load`] about the configuration file and the folder.
 pub(crate) fn list_names(chosen: Option<&Path>) -> Result<Vec<String>, Error> {
     let path = config_file(chosen)?;
     let file = CheckedFile::read(&path).map_err(|error| not_read(&path, error))?;

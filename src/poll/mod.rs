@@ -427,7 +427,9 @@ impl<'a> Poll<'a> {
                 .map_or_else(Error::exit, |()| self.summary.exit),
             keep: (ended.is_ok() && !self.summary.holds_deletions).then(|| keep.clone()),
             configured_keep: Some(keep),
-            rules: (ended.is_ok() && !self.course.holds_rules).then_some(self.options.policy.rules),
+            rules: self
+                .follows_rules(ended)
+                .then_some(self.options.policy.rules),
             was_cut_off: match ended {
                 Ok(()) => Some(false),
                 // Without a session this run says nothing about how sessions end.
@@ -442,6 +444,11 @@ impl<'a> Poll<'a> {
             deleted: self.summary.deleted as u64,
         };
         self.ledger.runs().end(&end).map_err(recording)
+    }
+
+    /// Returns true if the run has followed the account's rules to its end.
+    fn follows_rules(&self, ended: &Result<(), Error>) -> bool {
+        ended.is_ok() && !self.course.holds_rules && self.options.only.is_empty()
     }
 
     /// Returns what the run means for the doubt about the database. A run that a signal ended has not

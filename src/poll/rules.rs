@@ -90,7 +90,7 @@ impl Poll<'_> {
     ) -> Result<(), Error> {
         let mark = self.options.policy.rules;
         let now = self.ledger.clock().now();
-        if plan.has_left {
+        if plan.has_left && self.options.only.is_empty() {
             let left = self.ledger.left();
             left.forget_other(mark, now).map_err(recording)?;
         }

@@ -605,7 +605,7 @@ mod tests {
             ("net/mod.rs", "fn f(e: &crate::poll::Error) {}", 1),
             ("text.rs", "use crate::os::secret::Secret;", 1),
             ("main.rs", "use mailpull::{cli, commands::fetch};", 0),
-            ("commands/fetch.rs", "use mailpull::main;", 1),
+            ("commands/fetch/mod.rs", "use mailpull::main;", 1),
             ("new.rs", "", 1),
         ];
         for (path, text, count) in cases {

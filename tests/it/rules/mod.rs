@@ -216,6 +216,23 @@ fn changed_rules_do_not_delete_much_mail_unasked() {
 }
 
 #[test]
+fn a_message_that_was_left_can_be_fetched_by_name() {
+    let server = ModelServer::start(notes(["a", "b", "bb"]));
+    let sandbox = account(&server, &LEAVE_B.replace("^b$", "b"));
+    sandbox.fetch().succeeds();
+    let asked = server.log().count("TOP");
+
+    sandbox
+        .mailpull(["fetch", "work", "--only", "b"])
+        .run()
+        .succeeds();
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(sandbox.work().count("new"), 2);
+    assert_eq!(server.log().count("TOP"), asked);
+}
+
+#[test]
 fn old_mail_can_be_left_where_it_is() {
     let dated = |unique_id: &str, date: &str| {
         TestMessage::new(unique_id, format!("Date: {date}\r\n\r\n{unique_id}\r\n"))

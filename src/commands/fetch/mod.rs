@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::brake::Brake;
@@ -18,25 +17,20 @@ use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
-use crate::delivery::{
-    FileMode, Maildir, MaildirCopy, Mbox, Mda, OpenRoute, OpenTarget, Spool, Target,
-    UnavailableTarget,
-};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::clock::Clock;
+use crate::mail::known::RulesMark;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
-use crate::os::walk::require_safe_program;
 use crate::poll::rehearsal::Rehearsal;
 use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, EventLog, LastProblem, Logging, Summary};
 use crate::seen::{self, LastRun, Ledger, RunEnd, StateFolder};
-use crate::targets::Destination;
-use crate::targets::imap::Imap;
-use crate::targets::lmtp::Lmtp;
+
+mod route;
 
 /// While messages are delivered the server gets this many NOOPs in the time of one timeout: with the
 /// default timeout one a minute. RFC 1939 lets it close a session that is silent for ten minutes, and
@@ -288,15 +282,18 @@ impl FetchAccount<'_> {
         let only = self.only.iter();
         let only = only.map(|word| message_id::unique_id(word, &self.account.name, ledger));
         let only: Vec<OsString> = only.collect::<Result<_, _>>()?;
-        let mut policy = self.account.policy.clone();
+        let account = self.account;
+        let mut policy = account.policy.clone();
+        let (mut rules, mut filter) = (Arc::clone(&account.rules), account.filter.clone());
         if !only.is_empty() {
-            // The limits of the configuration are for runs that nobody watches.
+            // The limits and rules of the configuration are for runs that nobody watches.
             (policy.max_size, policy.max_messages, policy.max_total) = (None, None, None);
+            (policy.rules, rules, filter) = (RulesMark::default(), Arc::default(), None);
         }
         let options = PollOptions {
             policy,
-            rules: Arc::clone(&self.account.rules),
-            filter: self.account.filter.clone(),
+            rules,
+            filter,
             only,
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
@@ -361,71 +358,6 @@ impl FetchAccount<'_> {
         Ok(())
     }
 
-    fn open_route(&self, ledger: &Ledger) -> Result<OpenRoute<'_>, Failure> {
-        let marks = ledger.marks();
-        let destinations = self.account.require_destinations()?;
-        if let [own] = destinations
-            && let Destination::Maildir { path, file_mode } = &own.destination
-        {
-            let maildir = open_maildir(path, *file_mode, ledger)?;
-            return Ok(OpenRoute::into_maildir(maildir));
-        }
-        let names = destinations.iter().map(|own| own.destination.to_string());
-        let names: Vec<_> = names.collect();
-        let spool = Spool::open(&self.folder.spool(), marks, names.join(", "))?;
-        let spool = Arc::new(spool);
-        let is_alone = destinations.len() == 1;
-        let mut targets = Vec::with_capacity(destinations.len());
-        for own in destinations {
-            let destination = &own.destination;
-            let opened = self.open_target(destination, Arc::clone(&spool), ledger);
-            let target = match opened {
-                Err(failure) if !is_alone => {
-                    // The other targets get their messages nevertheless.
-                    let name = destination.to_string();
-                    Arc::new(UnavailableTarget::new(&spool, name, failure)) as Arc<dyn Target>
-                }
-                opened => opened?,
-            };
-            targets.push(OpenTarget {
-                target,
-                names: &own.names,
-                is_usual: own.is_usual,
-            });
-        }
-        Ok(OpenRoute::through(spool, targets))
-    }
-
-    /// Opens a target that takes messages from the spool.
-    fn open_target<'a>(
-        &'a self,
-        destination: &'a Destination,
-        spool: Arc<Spool>,
-        ledger: &Ledger,
-    ) -> Result<Arc<dyn Target + 'a>, Failure> {
-        let (marks, interrupt) = (ledger.marks(), self.context.interrupt.clone());
-        Ok(match destination {
-            Destination::Maildir { path, file_mode } => {
-                let maildir = open_maildir(path, *file_mode, ledger)?;
-                ledger.places().note(Target::place(&maildir))?;
-                Arc::new(MaildirCopy::new(maildir, spool))
-            }
-            Destination::Mbox(options) => Arc::new(Mbox::open(options.clone(), spool, interrupt)?),
-            Destination::Mda(options) => {
-                require_safe_mda(options.command.program())?;
-                Arc::new(Mda::open(options.clone(), spool, marks, interrupt)?)
-            }
-            Destination::Imap(options) => {
-                let dialer = self.context.imap_dialer(self.account, options);
-                Arc::new(Imap::new(dialer, spool))
-            }
-            Destination::Lmtp(options) => {
-                let dialer = self.context.lmtp_dialer(self.account, options);
-                Arc::new(Lmtp::new(dialer, spool, marks.own))
-            }
-        })
-    }
-
     /// `--dry-run`: shows what a run would do. Changes nothing here or on the server.
     fn rehearse(&self, ledger: &Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let Self {
@@ -477,23 +409,4 @@ impl FetchAccount<'_> {
         session.quit();
         Ok(())
     }
-}
-
-/// Requires that nobody else can exchange the MDA, before anything is fetched for it.
-fn require_safe_mda(program: &str) -> Result<(), Failure> {
-    require_safe_program(program.as_ref()).map_err(|path| {
-        let what = format!("cannot run the mda {program}: {path}");
-        Failure::new(what, Exit::Configuration).with_hint(path.hint())
-    })
-}
-
-/// Opens a Maildir. If messages were delivered to it before, it must be there.
-fn open_maildir(path: &Path, file_mode: FileMode, ledger: &Ledger) -> Result<Maildir, Failure> {
-    let earlier = ledger.places().find(path)?;
-    Ok(Maildir::open(
-        path,
-        ledger.marks(),
-        earlier.as_ref(),
-        file_mode,
-    )?)
 }
