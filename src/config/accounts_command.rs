@@ -33,7 +33,7 @@ const LAST_LIST: &str = "accounts-command.last";
 /// The path that errors about its output show.
 const PRINTED: &str = "accounts-command";
 
-/// Where the configuration of a process comes from.
+/// The origin of the configuration of a process.
 #[derive(Clone, Copy)]
 pub(crate) struct ConfigSource<'a> {
     /// The chosen configuration file.

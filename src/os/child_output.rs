@@ -1,4 +1,4 @@
-//! What a child process prints, read while the child is waited for.
+//! The output of a child process, read while the child is waited for.
 
 use std::io;
 use std::mem;
@@ -20,7 +20,7 @@ pub(crate) struct ChildOutput {
     stderr: Pipe,
 }
 
-/// What a child has printed. It is wiped when dropped.
+/// The output of a child that has ended. It is wiped when dropped.
 pub(crate) struct PrintedOutput {
     /// Its standard output, up to the limit.
     pub stdout: Zeroizing<Vec<u8>>,

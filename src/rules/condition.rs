@@ -1,4 +1,4 @@
-//! The condition of a rule, and what is known of a message.
+//! The condition of a rule, and the facts that are known of a message.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum RuleCondition {
     OlderThan(Duration),
 }
 
-/// What is known of a message.
+/// The facts that are known of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageFacts<'a> {
     /// Its size in octets, as the server lists it.

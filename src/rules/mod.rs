@@ -20,13 +20,13 @@ pub struct Rules(Vec<AccountRule>);
 pub struct AccountRule {
     /// The messages that it is about.
     pub condition: RuleCondition,
-    /// What becomes of them.
+    /// The action for them.
     pub action: RuleAction,
     /// The place where it is written.
     pub origin: String,
 }
 
-/// What becomes of a message that a rule matches.
+/// The action for a message that a rule matches.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RuleAction {
     /// It goes to the targets with these names, and nowhere else.
@@ -39,7 +39,7 @@ pub enum RuleAction {
     Delete,
 }
 
-/// What the rules say about a message.
+/// The verdict of the rules about a message.
 #[derive(Clone, Copy, Debug)]
 pub enum RuleVerdict<'r> {
     /// This rule matches; the first one has the number 1.

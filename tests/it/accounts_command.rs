@@ -165,7 +165,7 @@ fn the_command_gets_no_password_of_the_environment() {
 }
 
 #[test]
-fn an_account_that_is_in_the_file_and_in_the_list_is_not_guessed() {
+fn an_account_in_both_file_and_list_is_refused() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     print(&sandbox, &toml(&sandbox, &server, "work"));

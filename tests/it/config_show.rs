@@ -16,7 +16,7 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn what_applies_is_shown_with_its_place_and_without_secrets() {
+fn each_setting_is_shown_with_its_place_and_without_secrets() {
     let sandbox = sandbox();
     let at = sandbox.config_file().display().to_string();
 

@@ -40,7 +40,7 @@ pub(super) struct AccountBar {
     arrivals: ArrivalRate,
 }
 
-/// How far something is.
+/// The progress of an account, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct BarProgress {
     retrieved: usize,

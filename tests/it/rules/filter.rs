@@ -111,7 +111,7 @@ fn a_filter_that_hangs_is_ended_and_its_message_stays() {
 }
 
 #[test]
-fn what_a_filter_prints_replaces_the_message() {
+fn the_output_of_a_filter_replaces_the_message() {
     let server = ModelServer::start(notes(["a", "b"]));
     let script = "message=$(cat)\n\
                   case $message in *'Subject: b'*) exit 0;; esac\n\

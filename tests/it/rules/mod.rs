@@ -299,7 +299,7 @@ fn a_rule_delivers_to_several_targets() {
 }
 
 #[test]
-fn a_message_for_a_target_that_fails_waits_there_and_holds_up_no_other() {
+fn a_message_for_a_failing_target_holds_up_no_other() {
     let server = ModelServer::start(notes(["a", "b", "c"]));
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     with_targets(&sandbox, "deliver = ['lists']");

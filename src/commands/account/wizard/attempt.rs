@@ -12,7 +12,7 @@ use crate::dial::Security;
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 
-/// What can be done after an attempt that failed.
+/// The next step after an attempt that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum NextTry {
     Retype,

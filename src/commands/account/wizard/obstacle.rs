@@ -1,4 +1,4 @@
-//! What keeps an account from being used, and what may help.
+//! The obstacles that keep an account from being used, and the answers to them.
 
 use crate::commands::account::discovery::ProbeError;
 use crate::dial;
