@@ -253,13 +253,18 @@ fn convert_all(values: DeArray<'_>, lines: &LineIndex<'_>) -> Vec<Value> {
 /// Finds the line of an offset in a text.
 struct LineIndex<'a> {
     octets: &'a [u8],
+    /// The offsets of the line feeds, in order.
+    ends: Vec<usize>,
     path: Arc<str>,
 }
 
 impl<'a> LineIndex<'a> {
     fn new(octets: &'a [u8], path: &str) -> Self {
-        let path = path.into();
-        Self { octets, path }
+        Self {
+            octets,
+            ends: memchr::memchr_iter(b'\n', octets).collect(),
+            path: path.into(),
+        }
     }
 
     fn text(&self) -> Result<&'a str, Error> {
@@ -271,10 +276,9 @@ impl<'a> LineIndex<'a> {
     }
 
     fn origin(&self, offset: usize) -> Origin {
-        let before = &self.octets[..offset.min(self.octets.len())];
         Origin::File {
             path: self.path.clone(),
-            line: 1 + memchr::memchr_iter(b'\n', before).count(),
+            line: 1 + self.ends.partition_point(|end| *end < offset),
         }
     }
 
